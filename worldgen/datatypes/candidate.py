@@ -1,0 +1,31 @@
+"""A candidate: generated, not yet judged; and the progress that comes before it."""
+
+from worldgen.datatypes.clip import VideoRef
+from worldgen.datatypes.digest import Value
+
+
+class Progress(Value):
+    """One step done. Steps are counted over the whole generation: chunks x steps of each."""
+
+    stage: str
+    step: int
+    """1-based, of `steps`."""
+    steps: int
+    chunk: int = 0
+    chunks: int = 1
+    seconds_left: float | None = None
+
+
+class Candidate(Value):
+    """The encoded file that users get, before any verdict."""
+
+    variant_id: str
+    attempt_id: str
+    video: VideoRef
+    rendered: dict[str, float | str] = {}
+    """The condition as rendered, in the model's own numbers (labels carry it)."""
+    blocked: str = ""
+    """A guardrail's reason; the candidate then has no meaning and is rejected with one finding."""
+    seconds: dict[str, float] = {}
+    counters: dict[str, int] = {}
+    """Encodes, cache hits and the like."""

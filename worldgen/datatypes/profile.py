@@ -1,0 +1,42 @@
+"""A model profile: facts about a world model, read without loading its weights."""
+
+from typing import Literal, TypeAlias
+
+from worldgen.datatypes.control import ControlKind
+from worldgen.datatypes.digest import Value
+
+Need: TypeAlias = Literal["rgb", "geometry", "controls"]
+Removable: TypeAlias = Literal["wet", "fog", "snow", "night", "shadows", "rain"]
+
+
+class ModelProfile(Value):
+    """The contract of a world model: what it takes, and what it can do."""
+
+    name: str
+    revision: str
+    kind: Literal["physics", "diffusion", "remote", "fake"]
+    title: str = ""
+    """One line for people."""
+    needs: frozenset[Need]
+    control_kinds: frozenset[ControlKind] = frozenset()
+    default_controls: tuple[ControlKind, ...] = ()
+    max_controls: int = 0
+    min_frames: int = 1
+    max_frames: int = 100_000
+    frame_step: int = 1
+    """Legal counts are frame_offset + frame_step * k."""
+    frame_offset: int = 0
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Legal (width, height); empty: any up to max_pixels."""
+    max_pixels: int = 3840 * 2160
+    fps: tuple[float, ...] = ()
+    """Rates the model was trained at; empty: any."""
+    removes: frozenset[Removable] = frozenset()
+    """What it can take away from a source; a spec that needs more is `unsupported`."""
+    makes: frozenset[str] = frozenset()
+    """Spec fields it can render; empty: all."""
+    memory_gib: float = 0.0
+    license: str = ""
+    verified_with_real_weights: bool = False
+    parameters: dict[str, float | int | str | bool] = {}
+    """Sampler settings and other defaults; part of the plan."""
