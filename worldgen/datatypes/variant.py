@@ -24,6 +24,8 @@ class Provenance(Value):
     revision: str
     plan: GenerationPlan
     attempts: int
+    earlier: tuple[Verdict, ...] = ()
+    """Verdicts of rejected attempts before the last, without their observations."""
     critic: str
     code_version: str
     machine: dict[str, str]
