@@ -163,7 +163,7 @@ class PublishError(WorldgenError):
     """A result could not be published; nothing half-written is left."""
 
     border = "publish"
-    reasons = frozenset({"unexpected", "disk_full", "verification", "conflict"})
+    reasons = frozenset({"unexpected", "disk_full", "verification", "conflict", "not_found", "damaged"})
 
 
 class ServiceError(WorldgenError):
