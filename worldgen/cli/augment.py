@@ -1,0 +1,180 @@
+"""`worldgen augment`: a clip and specs in, judged variants out."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from worldgen.cli.output import VERDICT_STYLE, JsonOption, console, errors, print_json, reporting
+from worldgen.datatypes import Failure, Outcome, Variant
+from worldgen.datatypes import Progress as Step
+
+
+class Bars:
+    """One progress bar per variant that is under way, with the time left."""
+
+    def __init__(self, total: int, *, quiet: bool) -> None:
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeRemainingColumn(),
+            console=errors,
+            disable=quiet,
+            transient=False,
+        )
+        self.overall = self.progress.add_task("variants", total=total)
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, variant_id: str, name: str, event: Step | Outcome | None) -> None:
+        """Show one event."""
+        if isinstance(event, Step):
+            if variant_id not in self.tasks:
+                self.tasks[variant_id] = self.progress.add_task(name or variant_id[:8], total=event.steps)
+            self.progress.update(self.tasks[variant_id], completed=event.step, total=event.steps)
+            return
+        self.progress.advance(self.overall)
+        if variant_id in self.tasks:
+            self.progress.remove_task(self.tasks.pop(variant_id))
+        if not self.progress.disable:
+            self.progress.console.print(_line(name, event), highlight=False)
+
+
+def _line(name: str, event: Outcome | None) -> str:
+    if event is None:
+        return f"[dim]{name:<28} made before[/dim]"
+    if isinstance(event, Failure):
+        style = "dim" if event.is_expected else "red"
+        return f"[{style}]{name:<28} {event.code}: {event.message}[/{style}]"
+    return f"{name:<28} {_verdict(event)}"
+
+
+def _verdict(variant: Variant) -> str:
+    state = variant.verdict.state
+    failed = [f for f in variant.verdict.findings if f.passed is False]
+    why = f"  [dim]{failed[0].reason}[/dim]" if failed else ""
+    return f"[{VERDICT_STYLE[state]}]{state}[/{VERDICT_STYLE[state]}]{why}"
+
+
+def augment_command(
+    clip: Annotated[Path, typer.Argument(help="A video file, a folder of images, or a CARLA recording.")],
+    specs: Annotated[
+        str, typer.Option("--specs", help='Words, comma-separated: "fog, heavy rain at night, snow".')
+    ] = "",
+    variants: Annotated[
+        list[str] | None,
+        typer.Option("--variants", help="The same, one per option; or a YAML/JSON file of specs."),
+    ] = None,
+    preset: Annotated[
+        list[str] | None, typer.Option("--preset", help="A named set, such as carla18; see `worldgen specs`.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of results.")] = Path("out"),
+    labels: Annotated[Path | None, typer.Option(help="COCO, KITTI, OpenLABEL or nuScenes-like labels.")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="Camera calibration (JSON or KITTI).")] = None,
+    camera: Annotated[str | None, typer.Option(help="Which camera of a recording.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images.")] = None,
+    condition: Annotated[
+        str | None, typer.Option(help="The clip's own condition, if you know it better than we estimate it.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="World model; see `worldgen models`.")] = "physics",
+    seed: Annotated[int, typer.Option(help="Same seed, same frames.")] = 0,
+    server: Annotated[str | None, typer.Option(help="Run on a worldgen server instead of here.")] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 3 when a variant was not accepted.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made and how long.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make weather and lighting variants of a clip, judge each, and write a report.
+
+    [dim]worldgen augment clip.mp4 --specs "fog, heavy rain, night" --labels labels.json -o out/[/dim]
+
+    Running the same command again makes only what is missing. Exit codes: 0 done, 1 a variant failed,
+    2 bad usage or input, 3 with --strict when a variant was not accepted.
+    """
+    from worldgen.assembly import Options, augment_async
+
+    wanted = [*([specs] if specs else []), *(variants or []), *(preset or [])] or ["fog, heavy rain, night"]
+    with reporting(as_json):
+        if server:
+            from worldgen.cli.remote import augment_on_server
+
+            augment_on_server(server, clip, wanted, out, seed=seed, as_json=as_json)
+            return
+        options = Options(
+            model=model,
+            camera=camera,
+            labels=labels,
+            calibration=calibration,
+            fps=fps,
+            condition=condition,
+            seed=seed,
+        )
+        if dry_run:
+            _estimate(clip, wanted, options, as_json=as_json)
+            return
+        from worldgen.assembly import specs_of
+
+        bars = Bars(len(specs_of(wanted, seed=seed)), quiet=as_json)
+        with bars.progress:
+            result = asyncio.run(augment_async(clip, wanted, out=out, options=options, observe=bars))
+        if as_json:
+            print_json(result.to_json())
+        else:
+            show(result)
+    faults = [f for f in result.failures if not f.is_expected]
+    if faults:
+        raise typer.Exit(1)
+    if strict and len(result.accepted) < len(result.variants):
+        raise typer.Exit(3)
+
+
+def show(result: Any) -> None:  # noqa: ANN401 -- Augmented; importing it here would load OpenCV
+    """Print the outcome for people."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("spec", "verdict", "seen as", "video"):
+        table.add_column(column)
+    for variant in result.variants:
+        state = variant.verdict.state
+        folder = result.folders.get(variant.id)
+        table.add_row(
+            variant.spec.name or variant.id[:8],
+            f"[{VERDICT_STYLE[state]}]{state}[/]",
+            variant.verdict.recognised,
+            str(folder / "variant.mp4") if folder else "",
+        )
+    for failure in result.failures:
+        table.add_row(failure.spec.name or failure.id[:8], f"[dim]{failure.code}[/]", "", failure.message)
+    console.print(table)
+    reused = f", {result.reused} made before" if result.reused else ""
+    console.print(
+        f"{len(result.accepted)} of {len(result.variants)} accepted{reused}, {result.seconds:.1f} s. "
+        f"Report: {result.report}",
+        highlight=False,
+    )
+
+
+def _estimate(clip: Path, wanted: list[str], options: Any, *, as_json: bool) -> None:  # noqa: ANN401
+    from worldgen.assembly import estimate
+
+    estimated = estimate(clip, wanted, options)
+    if as_json:
+        print_json(estimated)
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("spec", "what would happen"):
+        table.add_column(column)
+    for row in estimated["variants"]:
+        table.add_row(row["spec"], row["outcome"])
+    console.print(table)
+    console.print(
+        f"about {estimated['seconds']:.0f} s and {estimated['megabytes']:.0f} MB; nothing was written",
+        highlight=False,
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("augment")(augment_command)
