@@ -1,0 +1,188 @@
+"""The extractor: a source becomes material (geometry, control maps, condition), once for all specs."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from worldgen.controls.from_clip import estimate_geometry
+from worldgen.controls.make import make_control
+from worldgen.controls.passed import geometry_of_control, passed_control
+from worldgen.controls.settings import DEFAULT_EXTRACTOR, ExtractorSettings
+from worldgen.datatypes import (
+    CONTROL_KINDS,
+    Clip,
+    Condition,
+    ControlKind,
+    ControlRef,
+    Geometry,
+    Material,
+    Progress,
+    Source,
+    VideoRef,
+    digest,
+)
+from worldgen.errors import ExtractError
+from worldgen.media.scratch import Scratch
+
+REVISION: Final = "1"
+"""Changes whenever the same source and settings would give other material."""
+
+ReadClip: TypeAlias = Callable[[Source], Clip]
+ReadGeometry: TypeAlias = Callable[[Source], Geometry | None]
+EstimateCondition: TypeAlias = Callable[[Clip, Geometry], Condition]
+Report: TypeAlias = Callable[[Progress], None]
+
+
+def _silent(progress: Progress) -> None:
+    del progress
+
+
+class MaterialExtractor:
+    """Makes material of real clips, recordings and control videos.
+
+    Args:
+        scratch: Where arrays are kept; results are references into it.
+        read_clip: Decodes a source's RGB frames.
+        read_geometry: Reads the geometry that lies beside a source; None when nothing does. Its depth may
+            hold NaN where a sidecar measured nothing.
+        estimate_condition: Estimates weather and light from pictures and geometry.
+        settings: How everything is made.
+        report: Told after every step.
+    """
+
+    def __init__(
+        self,
+        scratch: Scratch,
+        *,
+        read_clip: ReadClip,
+        read_geometry: ReadGeometry,
+        estimate_condition: EstimateCondition,
+        settings: ExtractorSettings = DEFAULT_EXTRACTOR,
+        report: Report = _silent,
+    ) -> None:
+        self._scratch = scratch
+        self._read_clip = read_clip
+        self._read_geometry = read_geometry
+        self._estimate_condition = estimate_condition
+        self._settings = settings
+        self._report = report
+
+    def recipe(self, source: Source, kinds: frozenset[ControlKind]) -> str:
+        """Name how the material of `source` is made; nothing is decoded."""
+        settings = self._settings
+        beside = {name: _size_of(path) for name, path in sorted(source.sensors.items())}
+        return digest(
+            "material",
+            REVISION,
+            sorted(kinds),
+            settings.model_dump(mode="json"),
+            beside,
+            source.calibration.model_dump(mode="json") if source.calibration else None,
+            source.condition.model_dump(mode="json") if source.condition else None,
+        )
+
+    def extract(self, source: Source, kinds: frozenset[ControlKind]) -> Material:
+        """Make geometry, the asked control maps and the condition of a source.
+
+        Raises:
+            ExtractError: `missing_geometry` when a control map cannot be made from what the source has.
+            SourceError: The source does not hold what it promised.
+        """
+        if source.kind == "controls":
+            return self._extract_from_controls(source, kinds)
+        steps = _Steps(self._report, total=3 + len(kinds))
+        clip = self._read_clip(source)
+        steps.done("decode")
+        geometry = self._read_geometry(source)
+        if geometry is None:
+            geometry = estimate_geometry(
+                clip, calibration=source.calibration, settings=self._settings.geometry
+            )
+        steps.done("geometry")
+        condition = source.condition or self._estimate_condition(clip, geometry)
+        steps.done("condition")
+        video = self._video_of(source, clip)
+        controls: list[ControlRef] = []
+        for kind in _in_order(kinds):
+            controls.append(self._control(kind, source, clip, geometry))
+            steps.done(kind)
+        return Material(
+            video=video,
+            geometry=self._scratch.put_geometry(geometry),
+            controls=tuple(controls),
+            condition=condition,
+            labels=source.labels,
+            recipe=self.recipe(source, kinds),
+            seconds=steps.seconds,
+        )
+
+    def _control(
+        self, kind: ControlKind, source: Source, clip: Clip | None, geometry: Geometry | None
+    ) -> ControlRef:
+        """Pass the user's own control map through, else make it."""
+        if kind in source.sensors and (source.kind in ("controls", "carla_clip") or kind == "wsm"):
+            return passed_control(kind, Path(source.sensors[kind]), source)
+        control = make_control(kind, clip, geometry, self._settings.controls)
+        return self._scratch.put_control(control, fps=source.fps)
+
+    def _video_of(self, source: Source, clip: Clip) -> VideoRef:
+        """Refer to the user's own file where it is one; else write the frames as one."""
+        if source.video is not None and Path(source.video.uri).is_file():
+            self._scratch.remember_clip(source.video, clip)
+            return source.video
+        return self._scratch.put_clip(clip)
+
+    def _extract_from_controls(self, source: Source, kinds: frozenset[ControlKind]) -> Material:
+        """Control videos without RGB: passed through; depth gives a relative geometry."""
+        steps = _Steps(self._report, total=1 + len(kinds))
+        missing = sorted(kinds - set(source.sensors))
+        if missing:
+            have = ", ".join(sorted(source.sensors)) or "none"
+            message = (
+                f"{source.uri} has no {', '.join(missing)} control and no RGB to make it from; it has: {have}"
+            )
+            raise ExtractError(message, reason="missing_geometry")
+        geometry = None
+        if "depth" in source.sensors:
+            geometry = geometry_of_control(Path(source.sensors["depth"]), source, self._settings.geometry)
+        steps.done("geometry")
+        controls: list[ControlRef] = []
+        for kind in _in_order(kinds):
+            controls.append(passed_control(kind, Path(source.sensors[kind]), source))
+            steps.done(kind)
+        return Material(
+            video=None,
+            geometry=self._scratch.put_geometry(geometry) if geometry is not None else None,
+            controls=tuple(controls),
+            condition=source.condition or Condition(),
+            labels=source.labels,
+            recipe=self.recipe(source, kinds),
+            seconds=steps.seconds,
+        )
+
+
+class _Steps:
+    """Times the steps of one extraction and reports them."""
+
+    def __init__(self, report: Report, *, total: int) -> None:
+        self.seconds: dict[str, float] = {}
+        self._report = report
+        self._total = total
+        self._since = time.perf_counter()
+
+    def done(self, name: str) -> None:
+        """Note that a step has ended."""
+        now = time.perf_counter()
+        self.seconds[name] = now - self._since
+        self._since = now
+        self._report(Progress(stage=name, step=len(self.seconds), steps=self._total))
+
+
+def _in_order(kinds: frozenset[ControlKind]) -> list[ControlKind]:
+    return [kind for kind in CONTROL_KINDS if kind in kinds]
+
+
+def _size_of(path: str) -> int:
+    file = Path(path)
+    return file.stat().st_size if file.is_file() else 0
