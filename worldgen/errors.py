@@ -95,6 +95,7 @@ class SourceError(BadInput):
             "unknown_version",
             "bad_manifest",
             "unknown_camera",
+            "bad_sensor",
         }
     )
 

@@ -30,6 +30,7 @@ from worldgen.datatypes.labels import (
 from worldgen.datatypes.material import Material
 from worldgen.datatypes.plan import Fit, GenerationPlan
 from worldgen.datatypes.profile import ModelProfile
+from worldgen.datatypes.scene import MapElement, Matrix4, Scene, SceneBox
 from worldgen.datatypes.source import Source, SourceKind
 from worldgen.datatypes.spec import Keep, Spec
 from worldgen.datatypes.tags import Tag
@@ -68,7 +69,9 @@ __all__ = [
     "IgnoreRegion",
     "Keep",
     "Labels",
+    "MapElement",
     "Material",
+    "Matrix4",
     "ModelProfile",
     "ObjectLabel",
     "Observation",
@@ -78,6 +81,8 @@ __all__ = [
     "Place",
     "Progress",
     "Provenance",
+    "Scene",
+    "SceneBox",
     "Source",
     "SourceKind",
     "Spec",
