@@ -1,0 +1,301 @@
+"""The catalogue: where results are published by one function and found again by name.
+
+out/
+  catalog.json                         the version of this layout
+  variants/<what>-<id>/                one per variant, written once, never changed
+    variant.json  verdict.json  provenance.json  labels*.json  variant.mp4  thumbnail.jpg
+  failures/<id>.json                   specs without a variant; replaced by a later success
+  sources/<sha256>/                    the source as a browser can play it
+  audits/<id>.json                     what people said
+  .partial/                            unfinished; swept
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from worldgen.catalog.failpoint import failpoint
+from worldgen.catalog.files import (
+    commit_folder,
+    copy_file,
+    disk_errors,
+    partial_folder,
+    replace_json,
+    sha256_of,
+    sweep,
+    write_json,
+)
+from worldgen.catalog.record import FORMAT_VERSION, Record, folder_name
+from worldgen.catalog.sources import SourceShelf
+from worldgen.catalog.verify import verify_video, write_thumbnail
+from worldgen.datatypes import Failure, Labels, Provenance, Source, Variant, Verdict, digest
+from worldgen.errors import OutputError, PublishError, boundary
+
+LabelWriter: TypeAlias = Callable[[Path, Labels], object]
+"""Writes labels to a file in some format; given by the caller, because formats belong to sources."""
+
+M = TypeVar("M", bound=BaseModel)
+_MARK: Final = "worldgen-catalog"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A variant in the catalogue."""
+
+    folder: Path
+    record: Record
+    is_new: bool
+    """False when it was there before, or another process was faster."""
+
+    @property
+    def id(self) -> str:
+        """The variant's id."""
+        return self.record.id
+
+    @property
+    def video(self) -> Path | None:
+        """The file that users get; None when a guardrail blocked it."""
+        return self.folder / "variant.mp4" if "variant.mp4" in self.record.files else None
+
+    @property
+    def thumbnail(self) -> Path | None:
+        """A small JPEG of the middle frame."""
+        return self.folder / "thumbnail.jpg" if "thumbnail.jpg" in self.record.files else None
+
+    @property
+    def labels(self) -> dict[str, Path]:
+        """File name -> path of every labels file."""
+        return {n: self.folder / n for n in sorted(self.record.files) if n.startswith("labels")}
+
+    @property
+    def provenance(self) -> Path:
+        """Where the variant came from."""
+        return self.folder / "provenance.json"
+
+
+class Catalog:
+    """Results in a folder. Safe for many processes; opening one writes nothing.
+
+    Args:
+        root: The folder; made by the first thing that is written.
+
+    Raises:
+        OutputError: `not_a_folder`, or `other_version` when the folder holds another layout.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.sources = SourceShelf(root / "sources", partial=root / ".partial")
+        self._variants = root / "variants"
+        self._failures = root / "failures"
+        self._is_prepared = False
+        if root.exists() and not root.is_dir():
+            message = f"{root} is a file; results need a folder"
+            raise OutputError(message, reason="not_a_folder")
+        self._check_version()
+
+    def publish(
+        self, variant: Variant, source: Source, *, label_writers: Mapping[str, LabelWriter] | None = None
+    ) -> Published:
+        """Put a variant into the catalogue, exactly once, whole or not at all.
+
+        The folder is filled under a temporary name, the copied video is decoded to its last frame, counted
+        and compared with its digest, everything is flushed, and one rename commits it. A kill at any point
+        before leaves nothing to be found; after it, a second call finds the same result. Rejected variants
+        are kept like all others. The candidate's own file is left where it is.
+
+        Args:
+            variant: Judged, whatever the verdict.
+            source: What it was made from.
+            label_writers: File name such as `labels.coco.json` -> writer; used when there are labels.
+
+        Raises:
+            PublishError: `verification` when the file is not what was generated; `conflict` when the same
+                id holds other content.
+            OutputError: `disk_full`, `not_writable`; nothing half-written is left.
+        """
+        with boundary(PublishError, f"publish variant {variant.id}"), disk_errors(self.root):
+            self._prepare()
+            place = self._variants / folder_name(variant.id, variant.spec)
+            if place.exists():
+                return self._existing(place, variant)
+            self._keep_source(source, variant)
+            with partial_folder(self.root / ".partial", variant.id[:12]) as partial:
+                record = _fill(partial, variant, label_writers or {})
+                is_new = commit_folder(partial, place)
+            if not is_new:
+                return self._existing(place, variant)
+            (self._failures / f"{variant.id}.json").unlink(missing_ok=True)
+            return Published(folder=place, record=record, is_new=True)
+
+    def publish_failure(self, failure: Failure, source: Source | None = None) -> Path:
+        """Record that a spec has no variant, and why; a later variant or failure replaces it.
+
+        Raises:
+            OutputError: `disk_full`, `not_writable`.
+        """
+        with boundary(PublishError, f"record failure {failure.id}"), disk_errors(self.root):
+            self._prepare()
+            if source is not None:
+                self.sources.keep(source, None)
+            path = self._failures / f"{failure.id}.json"
+            if self.find(failure.id) is None:
+                replace_json(path, failure)
+            return path
+
+    def find(self, variant_id: str) -> Published | None:
+        """Look a variant up by name; nothing is decoded and no index has to be read."""
+        for folder in self._variants.glob(f"*-{variant_id[:12]}"):
+            record = _read(folder / "variant.json", Record)
+            if record.id == variant_id:
+                return Published(folder=folder, record=record, is_new=False)
+        return None
+
+    def load(self, variant_id: str) -> Variant:
+        """Read a variant back; its video's `uri` is where it is now.
+
+        Raises:
+            PublishError: `not_found`, or `damaged` when a file is missing or was changed by hand.
+        """
+        found = self.find(variant_id)
+        if found is None:
+            message = f"no variant {variant_id} in {self.root}"
+            raise PublishError(message, reason="not_found")
+        candidate = found.record.candidate
+        if found.video is not None:
+            video = candidate.video.model_copy(update={"uri": str(found.video)})
+            candidate = candidate.model_copy(update={"video": video})
+        has_labels = "labels.json" in found.record.files
+        return Variant(
+            id=variant_id,
+            spec=found.record.spec,
+            candidate=candidate,
+            verdict=_read(found.folder / "verdict.json", Verdict),
+            labels=_read(found.folder / "labels.json", Labels) if has_labels else None,
+            provenance=_read(found.provenance, Provenance),
+        )
+
+    def entries(self) -> Iterator[Published]:
+        """Yield every variant, in the order of folder names; videos and labels stay closed."""
+        for path in sorted(self._variants.glob("*/variant.json")):
+            yield Published(folder=path.parent, record=_read(path, Record), is_new=False)
+
+    def failures(self) -> tuple[Failure, ...]:
+        """Read every spec that has no variant."""
+        found = (_read(path, Failure) for path in sorted(self._failures.glob("[!.]*.json")))
+        return tuple(failure for failure in found if self.find(failure.id) is None)
+
+    def finished_ids(self) -> frozenset[str]:
+        """Name what need not be made again: every variant, and every `unsupported` and `no change`.
+
+        A fault (out of memory, a full disk) is not finished: running again tries it again.
+        """
+        answers = (failure.id for failure in self.failures() if failure.is_expected)
+        return frozenset(published.id for published in self.entries()).union(answers)
+
+    def damaged(self) -> tuple[str, ...]:
+        """Read every file again and name those that are missing or changed since they were published."""
+        found = []
+        for entry in self.entries():
+            for name, expected in entry.record.files.items():
+                path = entry.folder / name
+                if not path.is_file() or sha256_of(path) != expected:
+                    found.append(f"{entry.folder.name}/{name}")
+        return tuple(found)
+
+    def _existing(self, place: Path, variant: Variant) -> Published:
+        record = _read(place / "variant.json", Record)
+        differs = _difference(record, variant)
+        if differs:
+            message = f"{place.name} already holds {differs}; it is kept, and {variant.id} was not published"
+            hint = "results are never overwritten: use a new folder"
+            raise PublishError(message, reason="conflict", hint=hint)
+        return Published(folder=place, record=record, is_new=False)
+
+    def _keep_source(self, source: Source, variant: Variant) -> None:
+        video = variant.provenance.plan.source or source.video
+        self.sources.keep(source, video)
+
+    def _prepare(self) -> None:
+        if self._is_prepared:
+            return
+        self._variants.mkdir(parents=True, exist_ok=True)
+        self._failures.mkdir(exist_ok=True)
+        if not (self.root / "catalog.json").exists():
+            replace_json(self.root / "catalog.json", {"format": _MARK, "version": FORMAT_VERSION})
+        sweep(self.root / ".partial")
+        self._is_prepared = True
+
+    def _check_version(self) -> None:
+        path = self.root / "catalog.json"
+        if not path.exists():
+            return
+        try:
+            mark = _Mark.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as exc:
+            message = f"{path} was not written by worldgen; results would be mixed with something else"
+            raise OutputError(message, reason="other_version", hint="choose an empty folder") from exc
+        if mark.format != _MARK or mark.version != FORMAT_VERSION:
+            message = (
+                f"{self.root} holds results in layout {mark.version}, this worldgen writes {FORMAT_VERSION}"
+            )
+            raise OutputError(message, reason="other_version", hint="choose another folder")
+
+
+class _Mark(BaseModel):
+    format: str
+    version: int
+
+
+def _fill(partial: Path, variant: Variant, label_writers: Mapping[str, LabelWriter]) -> Record:
+    candidate = variant.candidate
+    if not candidate.blocked:
+        copy_file(Path(candidate.video.uri), partial / "variant.mp4")
+        failpoint("publish.after_copy")
+        write_thumbnail(partial / "thumbnail.jpg", verify_video(partial / "variant.mp4", candidate.video))
+        video = candidate.video.model_copy(update={"uri": "variant.mp4"})
+        candidate = candidate.model_copy(update={"video": video})
+    write_json(partial / "verdict.json", variant.verdict)
+    write_json(partial / "provenance.json", variant.provenance)
+    if variant.labels is not None:
+        write_json(partial / "labels.json", variant.labels)
+        for name, write in label_writers.items():
+            write(partial / name, variant.labels)
+    failpoint("publish.after_files")
+    record = Record(
+        id=variant.id,
+        spec=variant.spec,
+        candidate=candidate,
+        state=variant.verdict.state,
+        model=variant.provenance.model,
+        revision=variant.provenance.revision,
+        source_sha256=variant.provenance.source_sha256,
+        labels_digest=_labels_digest(variant),
+        created=variant.provenance.created,
+        files={path.name: sha256_of(path) for path in sorted(partial.iterdir())},
+    )
+    write_json(partial / "variant.json", record)
+    return record
+
+
+def _difference(record: Record, variant: Variant) -> str:
+    if record.id != variant.id:
+        return "another id"
+    if record.candidate.video.sha256 != variant.candidate.video.sha256:
+        return "another video"
+    return "" if record.labels_digest == _labels_digest(variant) else "other labels"
+
+
+def _labels_digest(variant: Variant) -> str:
+    return "" if variant.labels is None else digest(variant.labels)
+
+
+def _read(path: Path, kind: type[M]) -> M:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as exc:
+        message = f"{path} cannot be read as {kind.__name__}: {exc}"
+        raise PublishError(message, reason="damaged") from exc

@@ -1,0 +1,92 @@
+"""The shelf of sources: each kept once, playable, so that a folder of results can be moved as a whole."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from worldgen.catalog.files import commit_folder, copy_file, partial_folder, replace_json, write_json
+from worldgen.catalog.preview import is_playable, write_preview
+from worldgen.datatypes import Source, VideoRef, digest
+
+
+class SourceShelf:
+    """Sources by content, and the look-up from a file's name to its content.
+
+    Args:
+        root: `sources` of the catalogue.
+        partial: Where unfinished folders live.
+    """
+
+    def __init__(self, root: Path, *, partial: Path) -> None:
+        self.root = root
+        self._partial = partial
+
+    def keep(self, source: Source, video: VideoRef | None) -> Path:
+        """Keep a source and a copy of it that a browser plays; labels stay with the variants.
+
+        Args:
+            source: What the user gave.
+            video: Its frames as one file that is readable now; None keeps the description alone.
+        """
+        place = self.root / source.sha256[:16]
+        if (place / "source.mp4").exists() or (video is None and place.exists()):
+            return place
+        self.root.mkdir(parents=True, exist_ok=True)
+        if place.exists() and video is not None:
+            self._add_video(place, video)
+            return place
+        with partial_folder(self._partial, f"source-{source.sha256[:12]}") as folder:
+            write_json(folder / "source.json", source.model_copy(update={"labels": None}))
+            if video is not None:
+                _put_video(Path(video.uri), folder / "source.mp4")
+            commit_folder(folder, place)
+        return place
+
+    def find(self, sha256: str) -> Source | None:
+        """Read the description of a source; None when it is not on the shelf."""
+        path = self.root / sha256[:16] / "source.json"
+        return Source.model_validate_json(path.read_bytes()) if path.exists() else None
+
+    def video(self, sha256: str) -> Path | None:
+        """Find the playable copy."""
+        path = self.root / sha256[:16] / "source.mp4"
+        return path if path.exists() else None
+
+    def remember(self, uri: str, size_bytes: int, stamp: str, sha256: str) -> None:
+        """Note a file's content, so that a resume need not read it again.
+
+        Args:
+            uri: A path or an object's address.
+            size_bytes: Of the file.
+            stamp: What changes with the content: modification time in nanoseconds, or an etag.
+            sha256: Of the content.
+        """
+        replace_json(self._digest_path(uri, size_bytes, stamp), {"uri": uri, "sha256": sha256})
+
+    def digest_of(self, uri: str, size_bytes: int, stamp: str) -> str | None:
+        """Look a file's content up; None when this state of it was never read."""
+        try:
+            return _Known.model_validate_json(self._digest_path(uri, size_bytes, stamp).read_bytes()).sha256
+        except (OSError, ValidationError):
+            return None
+
+    def _digest_path(self, uri: str, size_bytes: int, stamp: str) -> Path:
+        return self.root / "digests" / f"{digest(uri, size_bytes, stamp)[:32]}.json"
+
+    def _add_video(self, place: Path, video: VideoRef) -> None:
+        with partial_folder(self._partial, "source-video") as folder:
+            _put_video(Path(video.uri), folder / "source.mp4")
+            (folder / "source.mp4").replace(place / "source.mp4")
+
+
+class _Known(BaseModel):
+    uri: str
+    sha256: str
+
+
+def _put_video(origin: Path, place: Path) -> None:
+    # A copy, not a hard link: tools that write a clip again in place would change it under the results.
+    if is_playable(origin):
+        copy_file(origin, place)
+    else:
+        write_preview(origin, place)
