@@ -1,0 +1,1 @@
+"""The critic: measures a candidate against its source, geometry and asked spec, and says why."""

@@ -1,0 +1,82 @@
+"""The measured critic: decodes what users get, runs the panel, draws the conclusion."""
+
+import time
+from collections import OrderedDict
+
+from worldgen.critic.evidence import Evidence
+from worldgen.critic.panel import FIRST, PANEL
+from worldgen.critic.thresholds import Thresholds
+from worldgen.critic.view import View
+from worldgen.datatypes import Case, Clip, Finding, Verdict, VideoRef
+from worldgen.errors import BadInput, JudgeError, boundary
+from worldgen.media.scratch import Scratch
+
+PANEL_VERSION = "1"
+_SOURCES_KEPT = 2
+"""Views of sources that are kept: a source's variants are judged one after another."""
+
+
+class MeasuredCritic:
+    """Measures a candidate against its source, its geometry and the asked spec. Needs no weights.
+
+    Args:
+        scratch: Where clips and geometry are read from.
+        thresholds: What is compared with; their digest is part of `version`.
+    """
+
+    def __init__(self, scratch: Scratch, thresholds: Thresholds) -> None:
+        self._scratch = scratch
+        self._thresholds = thresholds
+        self._views: OrderedDict[str, View] = OrderedDict()
+        self.version = f"{thresholds.name}-{PANEL_VERSION}-{thresholds.identity[:12]}"
+
+    def judge(self, case: Case) -> Verdict:
+        """Judge the encoded file.
+
+        Raises:
+            JudgeError: `unreadable` when a file cannot be decoded, `timeout` past the deadline.
+        """
+        with boundary(JudgeError, "judge"):
+            evidence = self._evidence(case)
+            deadline = time.monotonic() + self._thresholds.deadline_seconds
+            findings: list[Finding] = []
+            for check in FIRST:
+                findings += check(evidence)
+            if not any(f.passed is False for f in findings):
+                for check in PANEL:
+                    findings += check(evidence)
+                    if time.monotonic() > deadline:
+                        message = f"judging took longer than {self._thresholds.deadline_seconds:g} s"
+                        raise JudgeError(message, reason="timeout")
+            return Verdict.of(tuple(findings), critic=self.version)
+
+    def _evidence(self, case: Case) -> Evidence:
+        candidate = self._new_view(self._read(case.candidate, "candidate"))
+        source = None if case.source is None else self._source_view(case.source)
+        geometry = None if case.geometry is None else self._scratch.geometry(case.geometry)
+        return Evidence(
+            source=source,
+            candidate=candidate,
+            geometry=geometry,
+            spec=case.spec,
+            condition=case.condition,
+            labels=case.labels,
+            thresholds=self._thresholds,
+        )
+
+    def _source_view(self, ref: VideoRef) -> View:
+        view = self._views.pop(ref.sha256, None) or self._new_view(self._read(ref, "source"))
+        self._views[ref.sha256] = view
+        while len(self._views) > _SOURCES_KEPT:
+            self._views.popitem(last=False)
+        return view
+
+    def _new_view(self, clip: Clip) -> View:
+        return View(clip, self._thresholds.working_width, self._thresholds.gradient_sigma)
+
+    def _read(self, ref: VideoRef, role: str) -> Clip:
+        try:
+            return self._scratch.clip(ref)
+        except (BadInput, OSError) as error:
+            message = f"the {role} cannot be read: {error}"
+            raise JudgeError(message, reason="unreadable") from error

@@ -1,0 +1,26 @@
+"""The panel: every check, in the order they are made. A literal list; add a check by adding a line."""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from worldgen.critic.checks import condition, structure, technical, temporal
+from worldgen.critic.evidence import Evidence
+from worldgen.datatypes import Finding
+
+Check: TypeAlias = Callable[[Evidence], tuple[Finding, ...]]
+"""Looks at the evidence and says what it found; nothing when it does not apply."""
+
+FIRST: Final[tuple[Check, ...]] = (
+    technical.frames_match,
+    technical.not_blank,
+)
+"""Without these the rest means nothing: a failure here ends the judgement."""
+
+PANEL: Final[tuple[Check, ...]] = (
+    technical.not_clipped,
+    technical.not_still,
+    technical.not_a_copy,
+    structure.structure_kept,
+    condition.condition_visible,
+    temporal.flicker,
+)
