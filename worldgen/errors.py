@@ -96,6 +96,9 @@ class SourceError(BadInput):
             "bad_manifest",
             "unknown_camera",
             "bad_sensor",
+            "damaged",
+            "mixed_sizes",
+            "missing_fps",
         }
     )
 
