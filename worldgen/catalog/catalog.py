@@ -34,8 +34,8 @@ from worldgen.catalog.verify import verify_video, write_thumbnail
 from worldgen.datatypes import Failure, Labels, Provenance, Source, Variant, Verdict, digest
 from worldgen.errors import OutputError, PublishError, boundary
 
-LabelWriter: TypeAlias = Callable[[Path, Labels], object]
-"""Writes labels to a file in some format; given by the caller, because formats belong to sources."""
+Writer: TypeAlias = Callable[[Path], object]
+"""Writes one more file of a variant; given by the caller, because label formats belong to sources."""
 
 M = TypeVar("M", bound=BaseModel)
 _MARK: Final = "worldgen-catalog"
@@ -98,7 +98,7 @@ class Catalog:
         self._check_version()
 
     def publish(
-        self, variant: Variant, source: Source, *, label_writers: Mapping[str, LabelWriter] | None = None
+        self, variant: Variant, source: Source, *, writers: Mapping[str, Writer] | None = None
     ) -> Published:
         """Put a variant into the catalogue, exactly once, whole or not at all.
 
@@ -110,7 +110,7 @@ class Catalog:
         Args:
             variant: Judged, whatever the verdict.
             source: What it was made from.
-            label_writers: File name such as `labels.coco.json` -> writer; used when there are labels.
+            writers: File name such as `labels.coco.json` -> what writes it.
 
         Raises:
             PublishError: `verification` when the file is not what was generated; `conflict` when the same
@@ -124,14 +124,14 @@ class Catalog:
                 return self._existing(place, variant)
             self._keep_source(source, variant)
             with partial_folder(self.root / ".partial", variant.id[:12]) as partial:
-                record = _fill(partial, variant, label_writers or {})
+                record = _fill(partial, variant, writers or {})
                 is_new = commit_folder(partial, place)
             if not is_new:
                 return self._existing(place, variant)
             (self._failures / f"{variant.id}.json").unlink(missing_ok=True)
             return Published(folder=place, record=record, is_new=True)
 
-    def publish_failure(self, failure: Failure, source: Source | None = None) -> Path:
+    def record_failure(self, failure: Failure, source: Source | None = None) -> Path:
         """Record that a spec has no variant, and why; a later variant or failure replaces it.
 
         Raises:
@@ -250,7 +250,7 @@ class _Mark(BaseModel):
     version: int
 
 
-def _fill(partial: Path, variant: Variant, label_writers: Mapping[str, LabelWriter]) -> Record:
+def _fill(partial: Path, variant: Variant, writers: Mapping[str, Writer]) -> Record:
     candidate = variant.candidate
     if not candidate.blocked:
         copy_file(Path(candidate.video.uri), partial / "variant.mp4")
@@ -262,8 +262,8 @@ def _fill(partial: Path, variant: Variant, label_writers: Mapping[str, LabelWrit
     write_json(partial / "provenance.json", variant.provenance)
     if variant.labels is not None:
         write_json(partial / "labels.json", variant.labels)
-        for name, write in label_writers.items():
-            write(partial / name, variant.labels)
+    for name, write in writers.items():
+        write(partial / name)
     failpoint("publish.after_files")
     record = Record(
         id=variant.id,

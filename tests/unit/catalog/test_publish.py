@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.situations_results import encode, one_variant
 
+from tests.situations_results import encode, one_variant
 from worldgen.catalog import Catalog, folder_name
 from worldgen.catalog.files import sha256_of
 from worldgen.datatypes import Failure, Labels, Spec, VideoRef
@@ -24,7 +24,9 @@ def write_coco_like(path: Path, labels: Labels) -> None:
 def test_a_published_variant_is_found_and_read_back_whole(tmp_path, made):
     source, variant = made
     catalog = Catalog(tmp_path / "out")
-    published = catalog.publish(variant, source, label_writers={"labels.coco.json": write_coco_like})
+    published = catalog.publish(
+        variant, source, writers={"labels.coco.json": lambda path: write_coco_like(path, variant.labels)}
+    )
     assert published.is_new
     assert {p.name for p in published.folder.iterdir()} == {
         "variant.mp4", "labels.json", "labels.coco.json", "verdict.json", "provenance.json", "variant.json", "thumbnail.jpg",
@@ -131,18 +133,18 @@ def test_failures_are_kept_and_a_later_success_replaces_them(tmp_path, made):
     source, variant = made
     catalog = Catalog(tmp_path)
     fault = Failure(id=variant.id, spec=variant.spec, code="generate.out_of_memory", message="no memory")
-    catalog.publish_failure(fault, source)
+    catalog.record_failure(fault, source)
     assert catalog.failures() == (fault,)
     assert catalog.finished_ids() == frozenset()
     answer = Failure(
         id="f" * 32, spec=Spec(name="dry", wetness=0, seed=1), code="spec.unsupported", message="wet"
     )
-    catalog.publish_failure(answer)
+    catalog.record_failure(answer)
     assert catalog.finished_ids() == {answer.id}
     catalog.publish(variant, source)
     assert catalog.failures() == (answer,)
     assert catalog.finished_ids() == {answer.id, variant.id}
-    catalog.publish_failure(fault)
+    catalog.record_failure(fault)
     assert catalog.failures() == (answer,), "a variant that is there is not turned into a failure"
 
 
