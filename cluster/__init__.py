@@ -1,0 +1,1 @@
+"""Bulk: many sources through the same spine, as a Ray job."""

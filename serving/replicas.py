@@ -1,0 +1,46 @@
+"""Replicas: the near steps, each in a process of its own. Plain classes; Ray wraps them in app.py."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from worldgen.assembly import Assembly
+from worldgen.datatypes import Candidate, Case, ControlKind, GenerationPlan, Material, Progress, Source, Verdict
+from worldgen.media.near import stream_in_thread
+from worldgen.media.scratch import Scratch
+
+
+class Worker:
+    """Extracts, generates and judges near; one process holds what it needs of the three.
+
+    Args:
+        model: Name of the world model.
+        scratch: Folder that all replicas of this machine can read.
+    """
+
+    def __init__(self, model: str, scratch: str) -> None:
+        self.assembly = Assembly(Scratch(Path(scratch), shared=True), model=model)
+        self._one_generation = asyncio.Lock()
+
+    async def extract(self, source: Source, kinds: frozenset[ControlKind]) -> Material:
+        """Extract in a worker thread, so that health checks are answered meanwhile."""
+        return await self.assembly.extract(source, kinds)
+
+    async def generate(self, plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
+        """Stream a generation; one at a time. Cancelling the request sets the model's stop flag."""
+        async with self._one_generation:
+            stream = stream_in_thread(self.assembly.model.generate, plan)
+            try:
+                async for event in stream:
+                    yield event
+            finally:
+                # Runs in the replica when Serve cancels the request: the thread has left the model
+                # before this returns, so no event and no file can follow.
+                await stream.aclose()
+
+    async def judge(self, case: Case) -> Verdict:
+        """Judge in a worker thread."""
+        return await self.assembly.judge(case)
+
+    def check_health(self) -> None:
+        """Answer Serve's health check: assembled means ready."""

@@ -1,0 +1,37 @@
+"""Assembly: configuration to extract, generate, judge and publish. The only place that wires adapters."""
+
+from worldgen.assembly.augment import (
+    Augmented,
+    Options,
+    augment,
+    augment_async,
+    findings_json,
+    publish,
+    variant_json,
+    write_results_page,
+)
+from worldgen.assembly.estimate import estimate
+from worldgen.assembly.judging import judge
+from worldgen.assembly.recording import record, write_controls
+from worldgen.assembly.specs import specs_of
+from worldgen.assembly.stress import stress
+from worldgen.assembly.wiring import Assembly, assembled
+
+__all__ = [
+    "Assembly",
+    "Augmented",
+    "Options",
+    "assembled",
+    "augment",
+    "augment_async",
+    "estimate",
+    "findings_json",
+    "judge",
+    "publish",
+    "record",
+    "specs_of",
+    "stress",
+    "variant_json",
+    "write_controls",
+    "write_results_page",
+]

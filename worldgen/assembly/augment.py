@@ -1,0 +1,203 @@
+"""Augment: one source and specs to published, judged variants. What the command line and Python call."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from worldgen.assembly.specs import Specs, specs_of
+from worldgen.assembly.wiring import assembled
+from worldgen.catalog import Catalog, Published
+from worldgen.datatypes import Failure, Outcome, Progress, Source, Variant, Verdict
+from worldgen.errors import OutputError
+from worldgen.pipeline import Limits
+from worldgen.report import write_report
+from worldgen.sources.labels import write_coco, write_openlabel
+from worldgen.sources.open import open_source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmented:
+    """What `augment` returns: every variant, also those made by earlier runs."""
+
+    variants: tuple[Variant, ...]
+    failures: tuple[Failure, ...]
+    folders: dict[str, Path]
+    """Variant id -> its folder."""
+    report: Path | None
+    seconds: float
+    reused: int = 0
+    """How many had been made before."""
+
+    def __iter__(self) -> Iterator[Variant]:
+        """Iterate over the variants."""
+        return iter(self.variants)
+
+    def __len__(self) -> int:
+        """Count the variants."""
+        return len(self.variants)
+
+    @property
+    def accepted(self) -> tuple[Variant, ...]:
+        """Those that may be trained on without a look."""
+        return tuple(v for v in self.variants if v.verdict.accepted)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the stable fields of ``worldgen augment --json``."""
+        return {
+            "variants": [variant_json(v, self.folders.get(v.id)) for v in self.variants],
+            "failures": [f.model_dump(mode="json") for f in self.failures],
+            "report": str(self.report) if self.report else None,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def variant_json(variant: Variant, folder: Path | None) -> dict[str, Any]:
+    """Return a variant in the command line's stable fields."""
+    video = folder / "variant.mp4" if folder else Path(variant.candidate.video.uri)
+    return {
+        "id": variant.id,
+        "spec": variant.spec.model_dump(mode="json", exclude_none=True),
+        "model": variant.provenance.model,
+        "verdict": variant.verdict.state,
+        "recognised": variant.verdict.recognised,
+        "findings": findings_json(variant.verdict),
+        "video": str(video),
+        "labels": str(folder / "labels.coco.json") if folder and variant.labels else None,
+        "provenance": str(folder / "provenance.json") if folder else None,
+    }
+
+
+def findings_json(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return findings in the command line's stable fields."""
+    return [f.model_dump(mode="json") for f in verdict.findings]
+
+
+@dataclass(slots=True)
+class Options:
+    """What `augment` may be told beside source, specs and out."""
+
+    model: str = "physics"
+    camera: str | None = None
+    labels: str | Path | None = None
+    calibration: str | Path | None = None
+    fps: float | None = None
+    condition: str | None = None
+    seed: int = 0
+    report_page: bool = True
+    variants_in_flight: int = 2
+
+
+Observe = Callable[[str, str, Progress | Outcome | None], None]
+"""Called as (variant id, spec name, progress | outcome | None when reused)."""
+
+
+def _ignore(variant_id: str, name: str, event: Progress | Outcome | None) -> None:
+    del variant_id, name, event
+
+
+async def augment_async(
+    path: str | Path,
+    specs: Specs,
+    *,
+    out: str | Path,
+    options: Options | None = None,
+    observe: Observe = _ignore,
+) -> Augmented:
+    """Make, judge and publish the variants of one source; what exists already is not made again.
+
+    Raises:
+        BadInput: Source, specs or output folder cannot be used; nothing was written.
+    """
+    started = time.perf_counter()
+    options = options or Options()
+    wanted = specs_of(specs, seed=options.seed)
+    source = open_source(
+        Path(path),
+        camera=options.camera,
+        labels=Path(options.labels) if options.labels else None,
+        calibration=Path(options.calibration) if options.calibration else None,
+        fps=options.fps,
+        condition=options.condition,
+    )
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        message = f"{out} is a file; results need a folder"
+        raise OutputError(message, reason="not_a_folder")
+    catalog = Catalog(out)
+    variants: list[Variant] = []
+    failures: list[Failure] = []
+    folders: dict[str, Path] = {}
+    with assembled(model=options.model) as assembly:
+        identity = assembly.identity(source, wanted)
+        names = {assembly.variant_id(source, spec, identity): spec for spec in wanted}
+        done = {vid: catalog.find(vid) for vid in names}
+        for variant_id, found in done.items():
+            if found is not None:
+                variants.append(catalog.load(variant_id))
+                folders[variant_id] = found.folder
+                observe(variant_id, names[variant_id].name, None)
+        reused = len(variants)
+        missing = [names[vid] for vid, found in done.items() if found is None]
+
+        def report(variant_id: str, progress: Progress) -> None:
+            observe(variant_id, names[variant_id].name, progress)
+
+        if missing:
+            limits = Limits(variants_in_flight=options.variants_in_flight)
+            async for outcome in assembly.make_variants(source, missing, limits=limits, report=report):
+                if isinstance(outcome, Failure):
+                    catalog.record_failure(outcome)
+                    failures.append(outcome)
+                else:
+                    published = publish(catalog, outcome, source)
+                    folders[outcome.id] = published.folder
+                    variants.append(catalog.load(outcome.id))
+                observe(outcome.id, outcome.spec.name, outcome)
+    order = {spec.identity: index for index, spec in enumerate(wanted)}
+    variants.sort(key=lambda v: order.get(v.spec.identity, 0))
+    failures.sort(key=lambda f: order.get(f.spec.identity, 0))
+    page = write_report(catalog, catalog.root / "report.html") if options.report_page else None
+    return Augmented(
+        variants=tuple(variants),
+        failures=tuple(failures),
+        folders=folders,
+        report=page,
+        seconds=time.perf_counter() - started,
+        reused=reused,
+    )
+
+
+def publish(catalog: Catalog, variant: Variant, source: Source) -> Published:
+    """Publish a variant with its labels in the formats people read."""
+    writers = {}
+    if variant.labels is not None:
+        labels = variant.labels
+        writers = {
+            "labels.coco.json": lambda path: write_coco(labels, path),
+            "labels.openlabel.json": lambda path: write_openlabel(labels, path),
+        }
+    return catalog.publish(variant, source, writers=writers)
+
+
+def augment(path: str | Path, specs: Specs, *, out: str | Path, **options: Any) -> Augmented:  # noqa: ANN401 -- those of Options
+    """Make variants of a clip or recording, judged, with labels, into a folder.
+
+    Args:
+        path: A video file, a folder of images or a recording.
+        specs: Words ("fog, heavy rain at night"), a preset's name, a spec file, or `Spec` values.
+        out: Folder of results; running again makes only what is missing.
+        options: Fields of `Options`: model, camera, labels, calibration, fps, condition, seed.
+
+    Raises:
+        BadInput: Source, specs or output folder cannot be used; nothing was written.
+    """
+    return asyncio.run(augment_async(path, specs, out=out, options=Options(**options)))
+
+
+def write_results_page(out: str | Path) -> Path:
+    """Write the report page of a folder of results."""
+    catalog = Catalog(Path(out))
+    return write_report(catalog, catalog.root / "report.html")
