@@ -1,0 +1,250 @@
+"""Probe: what a video file is, checked against limits before anything is decoded.
+
+`describe` runs where it is called; `probe` for files of strangers runs it in the bounded process.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from worldgen.datatypes.digest import Value
+from worldgen.errors import SourceError
+from worldgen.media.colour import matrix_name, orientation, transfer_name
+from worldgen.media.containers import DEMUXERS, check_ends, container_of
+from worldgen.media.limits import Limits
+
+_ATTACHED_PICTURE = 0x400
+_DEFAULT_FPS = Fraction(25)
+
+
+class VideoInfo(Value):
+    """What the header and the packets of a video file say; one picture was decoded at most."""
+
+    container: str
+    """mov (also mp4), matroska (also webm) or avi."""
+    codec: str
+    """h264, hevc, vp9, av1, ..."""
+    width: int
+    """After rotation."""
+    height: int
+    """After rotation."""
+    frames: int
+    """As promised by the header, or counted in packets where the header promises nothing."""
+    fps: float
+    """Nominal rate."""
+    duration_seconds: float
+    bit_depth: int = 8
+    pixel_format: str = ""
+    colour_range: str = "limited"
+    """limited or full."""
+    colour_matrix: str = "bt709"
+    """bt601, bt709, bt2020, rgb, ...; guessed from the size where the file does not say."""
+    transfer: str = "sdr"
+    """sdr, pq or hlg. High dynamic range is not tone-mapped."""
+    rotation_degrees: int = 0
+    """Counter-clockwise, already applied to width and height."""
+    is_variable_rate: bool = False
+    has_audio: bool = False
+    size_bytes: int = 0
+
+
+def describe(path: Path, limits: Limits) -> VideoInfo:
+    """Probe in this process. See `worldgen.media.video.probe`.
+
+    Raises:
+        SourceError: With the reason that applies.
+    """
+    check_file(path, limits)
+    with opened(path) as (container, stream):
+        size = path.stat().st_size
+        check_size(stream.width, stream.height, limits)
+        check_length(stream.frames, _header_seconds(container, stream), limits)
+        times, counted = _packet_times(container, stream, limits)
+        promised = stream.frames or counted
+        check_length(promised, 0.0, limits)
+        check_enough(promised, path.name, limits)
+        picture = first_picture(path, limits)
+        quarter_turns, _ = orientation(picture)
+        width, height = picture.width, picture.height
+        if quarter_turns % 2:
+            width, height = height, width
+        fps = nominal_fps(stream, times)
+        seconds = _header_seconds(container, stream) or promised / fps
+        return VideoInfo(
+            container=container_of(path),
+            codec=stream.codec_context.codec.canonical_name,
+            width=width,
+            height=height,
+            frames=promised,
+            fps=float(fps),
+            duration_seconds=float(seconds),
+            bit_depth=max(c.bits for c in picture.format.components),
+            pixel_format=picture.format.name,
+            colour_range="full"
+            if picture.color_range == 2 or picture.format.name.startswith("yuvj")
+            else "limited",
+            colour_matrix=matrix_name(picture.colorspace, picture.width, picture.height),
+            transfer=transfer_name(picture.color_trc),
+            rotation_degrees=quarter_turns * 90,
+            is_variable_rate=is_variable(times),
+            has_audio=bool(container.streams.audio),
+            size_bytes=size,
+        )
+
+
+def check_file(path: Path, limits: Limits) -> str:
+    """Check all that needs no demuxer: presence, size, magic bytes, the container's own length."""
+    container = container_of(path)
+    size = path.stat().st_size
+    if size > limits.max_bytes:
+        message = f"{path.name} has {size} bytes; {limits.max_bytes} are allowed"
+        raise SourceError(message, reason="too_large", hint="cut the file, or raise the limit")
+    check_ends(path, container)
+    return container
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file with the demuxer that its magic bytes name, and pick its video stream.
+
+    Raises:
+        SourceError: not_a_video or no_video_stream.
+    """
+    kind = container_of(path)
+    demuxer = DEMUXERS[kind]
+    options = {"format_whitelist": demuxer, "protocol_whitelist": "file"}
+    if kind == "mov":
+        options |= {"enable_drefs": "0", "use_absolute_path": "0"}
+    try:
+        # A name may hold a colon or start with a dash: say that it is a file.
+        container = av.open(
+            f"file:{path.absolute()}",
+            mode="r",
+            format=demuxer.split(",")[0],
+            options=options,
+            metadata_errors="replace",
+        )
+    except Exception as error:
+        message = f"{path.name} cannot be opened as {kind}: {error_text(error)}"
+        raise SourceError(message, reason="damaged", hint="copy or download the file again") from error
+    with container:
+        yield container, _video_stream(container, path)
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    streams = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
+    if not streams:
+        kinds = sorted({s.type for s in container.streams}) or ["nothing"]
+        message = f"{path.name} has no video stream (it holds: {', '.join(kinds)})"
+        raise SourceError(message, reason="no_video_stream")
+    stream = streams[0]
+    if stream.codec_context is None:
+        message = f"{path.name} is coded with something that cannot be decoded here"
+        raise SourceError(message, reason="refused_format", hint="H.264, HEVC, VP9 and AV1 are read")
+    return stream
+
+
+def check_size(width: int, height: int, limits: Limits) -> None:
+    """Refuse pictures that are too large, or have no size."""
+    if width <= 0 or height <= 0:
+        raise SourceError("the header gives no picture size", reason="damaged")
+    if width * height > limits.max_pixels:
+        message = f"frames are {width}x{height} = {width * height} pixels; {limits.max_pixels} are allowed"
+        raise SourceError(message, reason="too_large", hint="scale the clip down first")
+
+
+def check_length(frames: int, seconds: float, limits: Limits) -> None:
+    """Refuse clips that are too long. Zero stands for not known."""
+    if frames > limits.max_frames:
+        message = f"the clip has {frames} frames; {limits.max_frames} are allowed"
+        raise SourceError(message, reason="too_large", hint="cut the clip into pieces")
+    if seconds > limits.max_seconds:
+        message = f"the clip lasts {seconds:.0f} s; {limits.max_seconds:.0f} s are allowed"
+        raise SourceError(message, reason="too_large", hint="cut the clip into pieces")
+
+
+def check_enough(frames: int, name: str, limits: Limits) -> None:
+    """Refuse clips that are too short."""
+    if frames < limits.min_frames:
+        message = f"{name} has {frames} frame{'s' * (frames != 1)}; at least {limits.min_frames} are needed"
+        raise SourceError(message, reason="too_short")
+
+
+def first_picture(path: Path, limits: Limits) -> av.VideoFrame:
+    """Decode the first picture, which alone knows rotation and colour for certain."""
+    with opened(path) as (container, stream):
+        prepare(stream, limits, threads=1)
+        try:
+            return next(container.decode(stream))
+        except StopIteration:
+            raise SourceError(f"{path.name} holds no picture", reason="damaged") from None
+        except Exception as error:
+            message = f"the first picture of {path.name} cannot be decoded: {error_text(error)}"
+            raise SourceError(message, reason="damaged") from error
+
+
+def prepare(stream: VideoStream, limits: Limits, *, threads: int) -> None:
+    """Set what must be set before the first picture: threads, and the largest picture to allow."""
+    context = stream.codec_context
+    context.thread_count = threads
+    context.thread_type = "NONE" if threads == 1 else "AUTO"
+    # Padding to whole blocks may exceed the visible size; 128 covers every codec's largest block.
+    room = limits.max_pixels + 128 * (stream.width + stream.height + 128)
+    context.options = {**context.options, "max_pixels": str(room)}
+
+
+def nominal_fps(stream: VideoStream, times: "list[float]") -> Fraction:
+    """Return the rate that the header names, or the median of the packets' rate."""
+    rate = stream.average_rate or stream.guessed_rate
+    if rate is not None and 0 < rate <= 1000:
+        return Fraction(rate)
+    steps = np.diff(times)
+    if len(steps) and np.median(steps) > 0:
+        return Fraction(1 / float(np.median(steps))).limit_denominator(1001)
+    return _DEFAULT_FPS
+
+
+def is_variable(times: "list[float]") -> bool:
+    """Tell whether frames come at uneven times; a millisecond's rounding (matroska) is even."""
+    if len(times) < 3:
+        return False
+    even = np.linspace(times[0], times[-1], len(times))
+    return bool(np.abs(np.asarray(times) - even).max() > 0.0021)
+
+
+def error_text(error: Exception) -> str:
+    """Put an FFmpeg error into one line, without the path."""
+    strerror = getattr(error, "strerror", None)
+    return str(strerror or error or type(error).__name__)
+
+
+def _header_seconds(container: InputContainer, stream: VideoStream) -> float:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else 0.0
+
+
+def _packet_times(container: InputContainer, stream: VideoStream, limits: Limits) -> tuple[list[float], int]:
+    """Read all packets without decoding: presentation times in order, and how many frames they hold."""
+    times: list[float] = []
+    count = 0
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                continue
+            count += 0 if packet.is_discard else 1
+            if count > limits.max_frames:
+                check_length(count, 0.0, limits)
+            if packet.pts is not None and stream.time_base is not None:
+                times.append(float(packet.pts * stream.time_base))
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(f"packets cannot be read: {error_text(error)}", reason="damaged") from error
+    return sorted(times), count

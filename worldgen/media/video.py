@@ -1,0 +1,107 @@
+"""Video files: probe, read and write them. The public face of this package.
+
+Files of strangers are probed and decoded in a bounded process (`worldgen.media.bounded`), our own in
+this one (``trusted=True``). Every failure is a `SourceError` or an `OutputError`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from worldgen.datatypes.clip import Clip, Frames, VideoRef
+from worldgen.errors import SourceError, boundary
+from worldgen.media.bounded import decode_bounded, probe_bounded
+from worldgen.media.decode import decode
+from worldgen.media.encode import VideoWriter, sha256_of, write_lossless, write_video
+from worldgen.media.limits import OWN_FILES, Limits
+from worldgen.media.probe import VideoInfo, check_file, describe
+from worldgen.media.random_access import read_frames
+
+__all__ = [
+    "Frames",
+    "Limits",
+    "VideoInfo",
+    "VideoWriter",
+    "probe",
+    "read_clip",
+    "read_frames",
+    "ref_of",
+    "sha256_of",
+    "write_lossless",
+    "write_video",
+]
+
+
+def probe(path: Path, limits: Limits | None = None, *, trusted: bool = False) -> VideoInfo:
+    """Say what a video file is, without decoding more than its first picture.
+
+    Args:
+        path: The file.
+        limits: What it may cost; default `Limits()`, or `OWN_FILES` when trusted.
+        trusted: Our own file: probe in this process.
+
+    Raises:
+        SourceError: The file cannot be used; the reason says why.
+    """
+    if trusted:
+        with boundary(SourceError, f"probe {path.name}"):
+            return describe(path, limits or OWN_FILES)
+    limits = limits or Limits()
+    check_file(path, limits)
+    return VideoInfo.model_validate(probe_bounded(path, limits))
+
+
+def read_clip(
+    path: Path,
+    *,
+    trusted: bool = False,
+    limits: Limits | None = None,
+    camera: str = "camera",
+    threads: int = 1,
+) -> Clip:
+    """Decode a whole video file.
+
+    Args:
+        path: The file.
+        trusted: Our own file: decode in this process.
+        limits: What it may cost; default `Limits()`, or `OWN_FILES` when trusted.
+        camera: Name of the camera that the clip is from.
+        threads: Of the decoder.
+
+    Returns:
+        Every frame upright, RGB, as many as the header promised.
+
+    Raises:
+        SourceError: The file cannot be used; the reason says why.
+    """
+    if not trusted:
+        limits = limits or Limits()
+        check_file(path, limits)
+        frames, times, fps = decode_bounded(path, limits, threads)
+        return Clip(frames=frames, timestamps_seconds=np.asarray(times), fps=fps, camera=camera)
+    kept: list[npt.NDArray[np.uint8]] = []
+    with boundary(SourceError, f"decode {path.name}"):
+        decoded = decode(
+            path, lambda rgb: kept.append(rgb.copy()), limits=limits or OWN_FILES, threads=threads
+        )
+        pixels = np.stack(kept)
+    return Clip(frames=pixels, timestamps_seconds=np.asarray(decoded.times), fps=decoded.fps, camera=camera)
+
+
+def ref_of(path: Path, *, trusted: bool = False, limits: Limits | None = None) -> VideoRef:
+    """Refer to a video file by content, size and rate.
+
+    Raises:
+        SourceError: The file cannot be used.
+    """
+    info = probe(path, limits, trusted=trusted)
+    return VideoRef(
+        uri=str(path),
+        sha256=sha256_of(path),
+        frames=info.frames,
+        width=info.width,
+        height=info.height,
+        fps=info.fps,
+        size_bytes=info.size_bytes,
+    )
