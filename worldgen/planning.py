@@ -1,6 +1,7 @@
 """Planning: from a spec to a plan with nothing left to decide. Pure; no file, no clock, no chance."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from worldgen.datatypes import (
     Condition,
@@ -160,7 +161,8 @@ def check_transition(spec: Spec, condition: Condition, profile: ModelProfile) ->
         raise SpecError(message, reason="no_change")
     foreign = [f for f in spec.changes if profile.makes and f not in profile.makes]
     if foreign:
-        message = f"{profile.name} cannot make {', '.join(foreign)}; it makes: {', '.join(sorted(profile.makes))}"
+        makes = ", ".join(sorted(profile.makes))
+        message = f"{profile.name} cannot make {', '.join(foreign)}; it makes: {makes}"
         raise SpecError(message, reason="unsupported")
     missing = sorted(removals(spec, condition) - profile.removes)
     if missing:
@@ -170,27 +172,88 @@ def check_transition(spec: Spec, condition: Condition, profile: ModelProfile) ->
         )
         raise SpecError(message, reason="unsupported", hint="a diffusion world model repaints the scene")
     if is_unchanged(spec, condition):
-        message = f"the source is already {condition.label}; the spec asks for nothing else"
-        raise SpecError(message, reason="no_change")
+        raise SpecError(_why_unchanged(spec, condition), reason="no_change")
 
 
 def removals(spec: Spec, condition: Condition) -> frozenset[str]:
-    """Name what of the source's condition has to go for the spec to be true."""
+    """Name what of the source's condition has to go for the spec to be true.
+
+    Weather and light can be added to a picture; only a model that repaints it can take them away.
+    """
     sun = spec.sun_elevation_deg
-    asks_day = sun is not None and sun > 0
-    dry = spec.wetness is not None and spec.wetness < 0.1
-    lifts_fog = spec.fog_mor_m is not None and spec.fog_mor_m > 1.2 * (condition.fog_mor_m or 1e9)
-    clear_sky = spec.clouds_okta is not None and spec.clouds_okta <= 2
-    tests = {
-        "wet": condition.is_wet and dry,
-        "fog": condition.fog_mor_m is not None and condition.fog_mor_m < 2000 and (lifts_fog or clear_sky),
-        "snow": condition.is_snowy and spec.snow_cover is not None and spec.snow_cover < 0.1,
-        "night": condition.is_night and asks_day,
-        "rain": condition.is_precipitating and spec.rain_mm_h is not None and spec.rain_mm_h < 0.1,
-    }
-    return frozenset(name for name, holds in tests.items() if holds)
+    lighter = sun is not None and _darkness(sun) < _DARKNESS.get(condition.label, 0)
+    opens_sky = spec.clouds_okta is not None and spec.clouds_okta <= 4
+    foggy = condition.label == "fog" or (condition.fog_mor_m or 1e9) < 2000
+    lifts_fog = spec.fog_mor_m is not None and spec.fog_mor_m > 1.2 * (condition.fog_mor_m or 200.0)
+    raining = condition.is_precipitating and not condition.is_snowy
+    snowing = condition.is_precipitating and condition.is_snowy
+    stops_rain = bool(spec.snow_mm_h) or (spec.rain_mm_h is not None and spec.rain_mm_h < 0.1)
+    moves_sun = spec.sun_azimuth_deg is not None and (sun is None or sun > 12)
+    shines = opens_sky or spec.asks_for == "low_sun"
+    tests: tuple[tuple[str, bool], ...] = (
+        ("wet", condition.is_wet and spec.wetness is not None and spec.wetness < 0.3),
+        ("fog", foggy and (lifts_fog or shines)),
+        ("snow", condition.is_snowy and spec.snow_cover is not None and spec.snow_cover < 0.3),
+        ("snow", snowing and (shines or (spec.snow_mm_h is not None and spec.snow_mm_h < 0.1))),
+        ("rain", raining and (shines or stops_rain)),
+        ("clouds", opens_sky and condition.label == "overcast"),
+        ("shadows", moves_sun and condition.has_hard_shadows),
+        (condition.label, lighter),
+    )
+    return frozenset(name for name, holds in tests if holds)
 
 
 def is_unchanged(spec: Spec, condition: Condition) -> bool:
-    """Whether the source already is what the spec asks for, as far as nine classes can tell."""
-    return spec.asks_for == condition.label and condition.label in ("clear", "overcast")
+    """Whether the source already is all that the spec asks for, as far as nine classes can tell.
+
+    Field by field: a daylight source already has any sun above 12 degrees (finer times of day are not
+    separable), a dry road already is dry, a clear sky already is without rain.
+    """
+    sun = spec.sun_elevation_deg
+    label = condition.label
+    raining = condition.is_precipitating and not condition.is_snowy
+    met = {
+        "clouds_okta": _has_clouds(spec.clouds_okta, condition),
+        "sun_elevation_deg": sun is not None and _darkness(sun) == _DARKNESS.get(label, 0),
+        "sun_azimuth_deg": sun is not None and sun > 12,
+        "wetness": (spec.wetness or 0) < 0.1 and not condition.is_wet,
+        "spray": not spec.spray,
+        "lens_drops": not spec.lens_drops,
+        "rain_mm_h": (spec.rain_mm_h or 0) < 0.1 and not raining,
+        "snow_mm_h": (spec.snow_mm_h or 0) < 0.05,
+        "snow_cover": (spec.snow_cover or 0) < 0.05,
+        "sand_cover": (spec.sand_cover or 0) < 0.05,
+        "fog_mor_m": (spec.fog_mor_m or 1e9) >= 10_000 and label != "fog",
+        "dust_mor_m": (spec.dust_mor_m or 1e9) >= 10_000,
+        "exposure_stops": abs(spec.exposure_stops or 0) < 0.05,
+    }
+    return spec.headlights == "auto" and all(met[field] for field in spec.changes)
+
+
+_DARKNESS: Final[dict[str, int]] = {"low_sun": 1, "dusk": 2, "night": 3}
+"""Classes of light from day (0) to night; light can be taken away, not given."""
+
+
+def _darkness(sun_elevation_deg: float) -> int:
+    if sun_elevation_deg < -6:
+        return 3
+    if sun_elevation_deg <= 0:
+        return 2
+    return 1 if sun_elevation_deg <= 12 else 0
+
+
+def _has_clouds(okta: int | None, condition: Condition) -> bool:
+    if okta is None:
+        return False
+    if okta >= 6:  # Fog, rain and snow bring their own closed sky.
+        return condition.label in ("overcast", "fog") or condition.is_precipitating
+    return condition.label in ("clear", "low_sun", "wet", "dusk", "night")
+
+
+def _why_unchanged(spec: Spec, condition: Condition) -> str:
+    seen = f"{condition.label.replace('_', ' ')}, {condition.origin}"
+    if set(spec.changes) <= {"sun_elevation_deg", "sun_azimuth_deg"} and (spec.sun_elevation_deg or 0) > 12:
+        return f"the source is daylight already ({seen}); finer times of day than low sun form one class"
+    if spec.wetness is not None and set(spec.changes) == {"wetness"}:
+        return f"the road of the source is already dry ({seen})"
+    return f"the source already is what the spec asks for ({seen})"

@@ -26,6 +26,7 @@ IgnoreReason: TypeAlias = Literal[
     "too_dark",
     "too_small",
     "predicted_and_measured_disagree",
+    "unknown_visibility",
     "painted_by_model",
     "given",
 ]

@@ -6,7 +6,9 @@ from worldgen.datatypes.control import ControlKind
 from worldgen.datatypes.digest import Value
 
 Need: TypeAlias = Literal["rgb", "geometry", "controls"]
-Removable: TypeAlias = Literal["wet", "fog", "snow", "night", "shadows", "rain"]
+Removable: TypeAlias = Literal[
+    "wet", "fog", "snow", "night", "shadows", "rain", "clouds", "dusk", "low_sun"
+]
 
 
 class ModelProfile(Value):

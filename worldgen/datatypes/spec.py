@@ -1,10 +1,10 @@
 """A spec: what shall change, what must stay, and the seed. None means: leave as in the source."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from worldgen.datatypes.condition import ConditionClass
+from worldgen.datatypes.condition import Condition, ConditionClass
 from worldgen.datatypes.control import ControlKind
 from worldgen.datatypes.digest import Value, digest
 
@@ -54,9 +54,7 @@ class Spec(Value):
     headlights: Literal["auto", "on", "off"] = "auto"
     """Auto: on at night, in fog under 200 m and in rain over 8 mm/h, else as they are."""
     keep: Keep = Keep()
-    control_weights: dict[ControlKind, Annotated[float, Field(ge=0.0, le=2.0)]] = Field(
-        default_factory=dict
-    )
+    control_weights: dict[ControlKind, Annotated[float, Field(ge=0.0, le=2.0)]] = Field(default_factory=dict)
     """Of a diffusion world model; empty means the model's preset."""
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -107,21 +105,57 @@ class Spec(Value):
 
     @property
     def asks_for(self) -> ConditionClass | None:
-        """The class that this spec should be recognised as; None when it sets no weather or light.
+        """The class that this spec alone should be recognised as; None when it names no weather or light.
 
         The strongest sign wins, in the order in which people name it: night, snow, rain, fog, dusk,
-        low sun, wet, overcast, clear.
+        low sun, wet, overcast, clear. A dry road, sand on the road or an exposure are no class of their own.
         """
-        sun = self.sun_elevation_deg
-        tests: tuple[tuple[ConditionClass, bool], ...] = (
-            ("night", sun is not None and sun < -6),
-            ("snow", bool(self.snow_mm_h) or (self.snow_cover or 0) >= 0.3),
-            ("rain", (self.rain_mm_h or 0) >= 0.5),
-            ("fog", (self.fog_mor_m or 1e9) <= 1000 or (self.dust_mor_m or 1e9) <= 1000),
-            ("dusk", sun is not None and -6 <= sun <= 0),
-            ("low_sun", sun is not None and 0 < sun <= 12 and (self.clouds_okta or 0) <= 4),
-            ("wet", (self.wetness or 0) >= 0.3),
-            ("overcast", (self.clouds_okta or 0) >= 6),
-            ("clear", bool(self.changes)),
-        )
-        return next((label for label, holds in tests if holds), None)
+        return _class_of(self, self.clouds_okta)
+
+    def expected_on(self, condition: Condition) -> ConditionClass:
+        """The class that a result should be recognised as, given what its source already is.
+
+        What the spec leaves alone stays: puddles at night are night, overcast on a wet road is wet.
+        """
+        kept: dict[str, float] = {}
+        if condition.label in _SUN:
+            kept["sun_elevation_deg"] = _SUN[condition.label]
+        if condition.is_snowy:
+            kept["snow_cover"] = 0.8
+        if condition.is_precipitating and not condition.is_snowy:
+            kept["rain_mm_h"] = 4.0
+        if condition.fog_mor_m or condition.label == "fog":
+            kept["fog_mor_m"] = condition.fog_mor_m or 100.0
+        if condition.is_wet:
+            kept["wetness"] = 0.6
+        if condition.label == "overcast":
+            kept["clouds_okta"] = 8
+        set_here = self.changes
+        if set_here.get("sun_elevation_deg", -1) > 0 and self.asks_for == "low_sun":
+            kept.pop("clouds_okta", None)  # A low sun that shines has broken through.
+        if set_here.get("dust_mor_m"):
+            kept.pop("fog_mor_m", None)
+        if set_here.get("snow_mm_h"):
+            kept.pop("rain_mm_h", None)
+        whole = self.model_copy(update={k: v for k, v in kept.items() if k not in set_here})
+        return _class_of(whole, whole.clouds_okta) or condition.label
+
+
+_SUN: Final[dict[str, float]] = {"night": -18.0, "dusk": -3.0, "low_sun": 6.0}
+"""A sun elevation inside each class of light."""
+
+
+def _class_of(spec: Spec, clouds: int | None) -> ConditionClass | None:
+    sun = spec.sun_elevation_deg
+    tests: tuple[tuple[ConditionClass, bool], ...] = (
+        ("night", sun is not None and sun < -6),
+        ("snow", bool(spec.snow_mm_h) or (spec.snow_cover or 0) >= 0.3),
+        ("rain", (spec.rain_mm_h or 0) >= 0.5),
+        ("fog", (spec.fog_mor_m or 1e9) <= 1000 or (spec.dust_mor_m or 1e9) <= 1000),
+        ("dusk", sun is not None and -6 <= sun <= 0),
+        ("low_sun", sun is not None and 0 < sun <= 12 and (clouds or 0) <= 4),
+        ("wet", (spec.wetness or 0) >= 0.3),
+        ("overcast", clouds is not None and clouds >= 6),
+        ("clear", clouds is not None or (sun is not None and sun > 12)),
+    )
+    return next((label for label, holds in tests if holds), None)
