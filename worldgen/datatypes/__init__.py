@@ -4,6 +4,7 @@ Values that hold arrays are frozen dataclasses compared by identity; values that
 or sent over a wire are frozen pydantic models with a canonical digest.
 """
 
+from worldgen.datatypes.audit import Audit, AuditFile, Decision
 from worldgen.datatypes.calibration import Camera, CameraModel
 from worldgen.datatypes.candidate import Candidate, Progress
 from worldgen.datatypes.case import Case
@@ -45,6 +46,8 @@ from worldgen.datatypes.verdict import (
 
 __all__ = [
     "CONTROL_KINDS",
+    "Audit",
+    "AuditFile",
     "Box2d",
     "Box3d",
     "Camera",
@@ -58,6 +61,7 @@ __all__ = [
     "ControlKind",
     "ControlMap",
     "ControlRef",
+    "Decision",
     "Failure",
     "Finding",
     "Fit",
