@@ -31,7 +31,7 @@ from worldgen.catalog.files import (
 from worldgen.catalog.record import FORMAT_VERSION, Record, folder_name
 from worldgen.catalog.sources import SourceShelf
 from worldgen.catalog.verify import verify_video, write_thumbnail
-from worldgen.datatypes import Failure, Labels, Provenance, Source, Variant, Verdict, digest
+from worldgen.datatypes import Audit, Failure, Labels, Provenance, Source, Variant, Verdict, digest
 from worldgen.errors import OutputError, PublishError, boundary
 
 Writer: TypeAlias = Callable[[Path], object]
@@ -91,6 +91,7 @@ class Catalog:
         self.sources = SourceShelf(root / "sources", partial=root / ".partial")
         self._variants = root / "variants"
         self._failures = root / "failures"
+        self._audits = root / "audits"
         self._is_prepared = False
         if root.exists() and not root.is_dir():
             message = f"{root} is a file; results need a folder"
@@ -195,6 +196,37 @@ class Catalog:
         """
         answers = (failure.id for failure in self.failures() if failure.is_expected)
         return frozenset(published.id for published in self.entries()).union(answers)
+
+    def source(self, sha256: str) -> Source | None:
+        """Read the description of a source that variants here were made from."""
+        return self.sources.find(sha256)
+
+    def source_video(self, sha256: str) -> Path | None:
+        """Find the copy of a source that a browser plays."""
+        return self.sources.video(sha256)
+
+    def audits(self, variant_id: str) -> tuple[Audit, ...]:
+        """Read what people said about a variant, in the order in which they said it."""
+        found = (_read(path, Audit) for path in (self._audits / variant_id).glob("[!.]*.json"))
+        return tuple(sorted(found, key=lambda audit: (audit.at, audit.by)))
+
+    def add_audits(self, audits: tuple[Audit, ...]) -> tuple[Audit, ...]:
+        """Store what people said, one file each: nothing is ever changed, and the same is stored once.
+
+        Returns:
+            The audits that were not here before.
+
+        Raises:
+            OutputError: `disk_full`, `not_writable`.
+        """
+        new: list[Audit] = []
+        with boundary(PublishError, f"store audits in {self.root}"), disk_errors(self.root):
+            for audit in audits:
+                path = self._audits / audit.variant_id / f"{digest(*audit.key)[:24]}.json"
+                if not path.exists():
+                    replace_json(path, audit)
+                    new.append(audit)
+        return tuple(new)
 
     def damaged(self) -> tuple[str, ...]:
         """Read every file again and name those that are missing or changed since they were published."""
