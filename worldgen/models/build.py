@@ -1,0 +1,48 @@
+"""Build: from a name to a world model. Profiles are read without loading anything."""
+
+from collections.abc import Callable
+from typing import Final
+
+from worldgen.datatypes import ModelProfile
+from worldgen.errors import ContractError
+from worldgen.media.scratch import Scratch
+from worldgen.models.fake import FAKE_PROFILE, FakeWorldModel
+from worldgen.models.physics.model import PROFILE as PHYSICS_PROFILE
+from worldgen.models.physics.model import PhysicsWorldModel
+from worldgen.models.protocol import WorldModel
+
+_MODELS: Final[dict[str, tuple[ModelProfile, Callable[[Scratch], WorldModel]]]] = {
+    "physics": (PHYSICS_PROFILE, PhysicsWorldModel),
+    "fake": (FAKE_PROFILE, FakeWorldModel),
+}
+
+
+def profiles() -> list[ModelProfile]:
+    """Every world model that this installation can build."""
+    return [profile for profile, _ in _MODELS.values()]
+
+
+def profile_of(name: str) -> ModelProfile:
+    """Facts about one world model, without building it.
+
+    Raises:
+        ContractError: `unknown_model`, naming those there are.
+    """
+    return _entry(name)[0]
+
+
+def build_model(name: str, scratch: Scratch) -> WorldModel:
+    """Build a world model over a scratch store.
+
+    Raises:
+        ContractError: `unknown_model`, naming those there are.
+    """
+    return _entry(name)[1](scratch)
+
+
+def _entry(name: str) -> tuple[ModelProfile, Callable[[Scratch], WorldModel]]:
+    found = _MODELS.get(name)
+    if found is None:
+        message = f"there is no world model {name!r}; there are: {', '.join(_MODELS)}"
+        raise ContractError(message, reason="unknown_model")
+    return found
