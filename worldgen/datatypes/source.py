@@ -40,3 +40,5 @@ class Source(Value):
     def __repr__(self) -> str:
         """Show what it is, not every label."""
         return f"Source({self.kind}, {self.uri!r}, {self.frames} frames, {self.width}x{self.height})"
+
+    __str__ = __repr__
