@@ -20,7 +20,12 @@ from worldgen.errors import WorldgenError
 
 
 def run_bulk(
-    lines: tuple[ManifestLine, ...], out: Path, *, model: str = "physics", runners: int = 2, quiet: bool = False
+    lines: tuple[ManifestLine, ...],
+    out: Path,
+    *,
+    model: str = "physics",
+    runners: int = 2,
+    quiet: bool = False,
 ) -> dict[str, int]:
     """Run all lines and return counts per outcome.
 
@@ -34,7 +39,10 @@ def run_bulk(
         ray.init(log_to_driver=False)
     else:
         ray.init(
-            include_dashboard=False, log_to_driver=False, num_cpus=max(4, os.cpu_count() or 1), object_store_memory=256 << 20
+            include_dashboard=False,
+            log_to_driver=False,
+            num_cpus=max(4, os.cpu_count() or 1),
+            object_store_memory=256 << 20,
         )
     counts: Counter[str] = Counter()
     try:
@@ -54,7 +62,11 @@ def run_bulk(
                 if not quiet:
                     left = (time.monotonic() - started) / done * (len(lines) - done)
                     summary = ", ".join(f"{n} {k}" for k, n in sorted(counts.items()))
-                    print(f"{done}/{len(lines)} sources, {summary}, about {left:.0f} s left", file=sys.stderr, flush=True)  # noqa: T201
+                    print(
+                        f"{done}/{len(lines)} sources, {summary}, about {left:.0f} s left",
+                        file=sys.stderr,
+                        flush=True,
+                    )
     finally:
         ray.shutdown()
     write_results_page(out)
@@ -64,7 +76,9 @@ def run_bulk(
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run, print counts as JSON; exit codes as the command line's."""
     parser = argparse.ArgumentParser(prog="python -m cluster.bulk", description=__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="JSON lines: {source, specs, labels?, seed?}")
+    parser.add_argument(
+        "--manifest", type=Path, required=True, help="JSON lines: {source, specs, labels?, seed?}"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of results")
     parser.add_argument("--model", default="physics", help="world model; see `worldgen models`")
     parser.add_argument("--runners", type=int, default=2, help="sources in flight")
@@ -72,9 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         counts = run_bulk(read_manifest(given.manifest), given.out, model=given.model, runners=given.runners)
     except WorldgenError as error:
-        print(json.dumps({"error": {"code": error.code, "message": error.message, "hint": error.hint}}))  # noqa: T201
+        print(json.dumps({"error": {"code": error.code, "message": error.message, "hint": error.hint}}))
         return error.exit_code
-    print(json.dumps({"counts": counts, "out": str(given.out)}))  # noqa: T201
+    print(json.dumps({"counts": counts, "out": str(given.out)}))
     return 1 if any(key.startswith(("generate.", "extract.", "publish.")) for key in counts) else 0
 
 

@@ -3,7 +3,16 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from worldgen.datatypes import Candidate, Case, ControlKind, GenerationPlan, Material, Progress, Source, Verdict
+from worldgen.datatypes import (
+    Candidate,
+    Case,
+    ControlKind,
+    GenerationPlan,
+    Material,
+    Progress,
+    Source,
+    Verdict,
+)
 
 
 class ActorSteps:

@@ -20,7 +20,10 @@ def build_app(config: ServiceConfig) -> Any:  # noqa: ANN401 -- Ray's Applicatio
     scratch = str(config.scratch)
     # Two ongoing requests: the one that generates and the one that waits behind its lock.
     generator = serve.deployment(
-        Worker, name="generator", max_ongoing_requests=2, ray_actor_options={"num_cpus": config.generator_cpus}
+        Worker,
+        name="generator",
+        max_ongoing_requests=2,
+        ray_actor_options={"num_cpus": config.generator_cpus},
     ).bind(config.model, scratch)
     critic = serve.deployment(
         Worker, name="critic", max_ongoing_requests=4, ray_actor_options={"num_cpus": config.critic_cpus}
@@ -29,7 +32,9 @@ def build_app(config: ServiceConfig) -> Any:  # noqa: ANN401 -- Ray's Applicatio
         Runner, name="runner", max_ongoing_requests=200, ray_actor_options={"num_cpus": 0.1}
     ).bind(config, generator, critic)
     ingress = serve.deployment(
-        serve.ingress(lambda: build_http(config, serve.get_deployment_handle("runner", APPLICATION)))(Ingress),
+        serve.ingress(lambda: build_http(config, serve.get_deployment_handle("runner", APPLICATION)))(
+            Ingress
+        ),
         name="ingress",
         max_ongoing_requests=200,
         ray_actor_options={"num_cpus": 0.1},
@@ -44,7 +49,9 @@ class Ingress:
         self.runner = runner
 
 
-def serve_until_stopped(config: ServiceConfig, *, ready: Callable[[str], None], seconds: float | None = None) -> None:
+def serve_until_stopped(
+    config: ServiceConfig, *, ready: Callable[[str], None], seconds: float | None = None
+) -> None:
     """Start a local cluster and the service, and stay until interrupted; stop what was started.
 
     Args:

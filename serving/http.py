@@ -107,7 +107,9 @@ def build_http(config: ServiceConfig, runner: Any) -> FastAPI:  # noqa: ANN401 -
             finally:
                 response.cancel()
 
-        return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return StreamingResponse(
+            lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
     @app.get("/v1/variants/{variant_id}/files/{name}")
     async def file(variant_id: str, name: str) -> FileResponse:

@@ -48,7 +48,8 @@ class Job:
         position = after
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: len(self.events) > position or self.state in FINAL)
+                while len(self.events) <= position and self.state not in FINAL:
+                    await self._changed.wait()
                 fresh = self.events[position:]
             for event in fresh:
                 yield event

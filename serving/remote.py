@@ -4,7 +4,16 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from worldgen.datatypes import Candidate, Case, ControlKind, GenerationPlan, Material, Progress, Source, Verdict
+from worldgen.datatypes import (
+    Candidate,
+    Case,
+    ControlKind,
+    GenerationPlan,
+    Material,
+    Progress,
+    Source,
+    Verdict,
+)
 
 
 class RemoteSteps:

@@ -5,7 +5,16 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from worldgen.assembly import Assembly
-from worldgen.datatypes import Candidate, Case, ControlKind, GenerationPlan, Material, Progress, Source, Verdict
+from worldgen.datatypes import (
+    Candidate,
+    Case,
+    ControlKind,
+    GenerationPlan,
+    Material,
+    Progress,
+    Source,
+    Verdict,
+)
 from worldgen.media.near import stream_in_thread
 from worldgen.media.scratch import Scratch
 

@@ -71,7 +71,9 @@ class Runner:
         path = Path(source).resolve()
         if not any(path.is_relative_to(root.resolve()) for root in self.config.source_roots):
             message = "the path is outside the folders that this server allows"
-            raise ServiceError(message, reason="forbidden", hint="upload the clip, or start with --source-root")
+            raise ServiceError(
+                message, reason="forbidden", hint="upload the clip, or start with --source-root"
+            )
         return path
 
     async def _work(self, job: Job, source: Source, specs: tuple[Spec, ...]) -> None:
@@ -86,7 +88,11 @@ class Runner:
             job.error = {"code": error.code, "message": error.message, "hint": error.hint}
             await job.emit(JobEvent(id=0, kind="state", state="failed"))
         except Exception as error:  # noqa: BLE001 -- a job must end in a state, whatever happened
-            job.error = {"code": "internal.unexpected", "message": f"{type(error).__name__}: {error}", "hint": ""}
+            job.error = {
+                "code": "internal.unexpected",
+                "message": f"{type(error).__name__}: {error}",
+                "hint": "",
+            }
             await job.emit(JobEvent(id=0, kind="state", state="failed"))
 
     async def _make(self, job: Job, source: Source, specs: tuple[Spec, ...]) -> None:
@@ -99,6 +105,7 @@ class Runner:
         if not names:
             return
         loop = asyncio.get_running_loop()
+        emitting: set[asyncio.Task[None]] = set()
 
         def report(variant_id: str, step: Step) -> None:
             event = JobEvent(
@@ -114,7 +121,10 @@ class Runner:
                 chunks=step.chunks,
                 seconds_left=step.seconds_left,
             )
-            loop.create_task(job.emit(event))
+            # Kept in a set: the loop itself holds tasks only weakly.
+            task = loop.create_task(job.emit(event))
+            emitting.add(task)
+            task.add_done_callback(emitting.discard)
 
         outcomes = make_variants(
             source,
@@ -137,13 +147,17 @@ class Runner:
 
     async def _finish(self, job: Job, outcome: Outcome, name: str) -> None:
         line = self.line(outcome, name)
-        await job.emit(JobEvent(id=0, kind="variant", state="running", variant=line, variant_id=line.id, spec=name))
+        await job.emit(
+            JobEvent(id=0, kind="variant", state="running", variant=line, variant_id=line.id, spec=name)
+        )
 
     def line(self, outcome: Outcome, name: str) -> VariantLine:
         """Summarise an outcome for the wire."""
         if isinstance(outcome, Failure):
             state = outcome.code.partition(".")[2] if outcome.is_expected else "failed"
-            return VariantLine(id=outcome.id, spec=name, state=state, message=f"{outcome.code}: {outcome.message}")
+            return VariantLine(
+                id=outcome.id, spec=name, state=state, message=f"{outcome.code}: {outcome.message}"
+            )
         found = self.catalog.find(outcome.id)
         files = tuple(sorted(p.name for p in found.folder.iterdir() if p.is_file())) if found else ()
         return VariantLine(

@@ -35,7 +35,9 @@ def cv_blur(picture: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(picture, (0, 0), 1.5)
 
 
-def planned(folder: Path, *, frames: int = 12, shared: bool = True, size: tuple[int, int] = (160, 90)) -> tuple[Assembly, Source, GenerationPlan]:
+def planned(
+    folder: Path, *, frames: int = 12, shared: bool = True, size: tuple[int, int] = (160, 90)
+) -> tuple[Assembly, Source, GenerationPlan]:
     """An assembly over `folder` and a plan for fog; physics takes one step per frame, in one chunk."""
     clip = small_clip(folder / "clip.mp4", frames=frames, size=size)
     assembly = Assembly(Scratch(folder / "scratch", shared=shared))

@@ -16,7 +16,14 @@ from worldgen.datatypes.spec import Spec
 from worldgen.errors import ServiceError
 from worldgen.wire import FINAL, JobEvent, JobRequest, JobStatus, VariantLine
 
-_REASONS = {400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 422: "invalid", 429: "busy"}
+_REASONS = {
+    400: "invalid",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    422: "invalid",
+    429: "busy",
+}
 _RETRY_STATUS = frozenset({429, 502, 503, 504})
 
 
@@ -155,7 +162,9 @@ class Job:
 
     def __repr__(self) -> str:
         """Show id and state."""
-        return f"Job({self.id[:8]}, {self._last.state}, {self._last.variants_done}/{self._last.variants_total})"
+        return (
+            f"Job({self.id[:8]}, {self._last.state}, {self._last.variants_done}/{self._last.variants_total})"
+        )
 
     def status(self) -> JobStatus:
         """Ask how it is going."""

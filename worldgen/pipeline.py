@@ -131,12 +131,8 @@ async def make_variants(
         yield outcome
 
 
-def _id_of(
-    source: Source, spec: Spec, profile: ModelProfile, identity: Identity, policy: RetryPolicy
-) -> str:
-    return variant_id_of(
-        source.sha256, identity.recipe, spec, profile, policy=policy, critic=identity.critic
-    )
+def _id_of(source: Source, spec: Spec, profile: ModelProfile, identity: Identity, policy: RetryPolicy) -> str:
+    return variant_id_of(source.sha256, identity.recipe, spec, profile, policy=policy, critic=identity.critic)
 
 
 def case_of(material: Material, candidate: Candidate, plan: GenerationPlan) -> Case:

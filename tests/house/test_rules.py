@@ -52,12 +52,20 @@ def test_library_does_not_use_postponed_annotations() -> None:
 
 
 def test_nothing_names_this_machine() -> None:
-    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False).stdout.split()
-    pattern = re.compile(r"(?<![\w.])/(?:work|root|home)/[a-z]|pypi\.org|pythonhosted|registry\.npmjs|deb\.debian")
+    tracked = subprocess.run(
+        ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False
+    ).stdout.split()
+    pattern = re.compile(
+        r"(?<![\w.])/(?:work|root|home)/[a-z]|pypi\.org|pythonhosted|registry\.npmjs|deb\.debian"
+    )
     hits = []
     for name in tracked:
         path = ROOT / name
-        if path.suffix in (".png", ".jpg", ".npz", ".safetensors") or not path.is_file() or "test_rules" in name:
+        if (
+            path.suffix in (".png", ".jpg", ".npz", ".safetensors")
+            or not path.is_file()
+            or "test_rules" in name
+        ):
             continue
         if pattern.search(path.read_text(errors="ignore")):
             hits.append(name)

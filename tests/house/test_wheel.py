@@ -52,17 +52,22 @@ def _environment(folder: Path, wheel: Path) -> Path:
 
 def _run(python: Path, code: str, folder: Path) -> str:
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    ended = subprocess.run([str(python), "-c", code], capture_output=True, text=True, cwd=folder, env=env, check=False)
+    ended = subprocess.run(
+        [str(python), "-c", code], capture_output=True, text=True, cwd=folder, env=env, check=False
+    )
     assert ended.returncode == 0, ended.stderr[-3000:]
     return ended.stdout
 
 
 def test_the_light_wheel_is_a_client(wheel: Path, tmp_path: Path) -> None:
     python = _environment(tmp_path / "env", wheel)
-    hide = _paths_without("torch", "ray", "cv2", "av", "scipy", "einops", "fastapi", "pyarrow", "matplotlib", "jinja2")
+    hide = _paths_without(
+        "torch", "ray", "cv2", "av", "scipy", "einops", "fastapi", "pyarrow", "matplotlib", "jinja2"
+    )
     out = _run(
         python,
-        hide + "import worldgen, worldgen.client, worldgen.pipeline, worldgen.cli.app; print(worldgen.__file__)",
+        hide
+        + "import worldgen, worldgen.client, worldgen.pipeline, worldgen.cli.app; print(worldgen.__file__)",
         tmp_path,
     )
     assert str(tmp_path) in out, "the checkout was imported instead of the wheel"

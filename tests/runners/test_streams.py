@@ -43,7 +43,7 @@ def _files(folder: Path) -> set[str]:
 
 @pytest.fixture
 def prepared(tmp_path: Path):
-    assembly, source, plan = planned(tmp_path, frames=FRAMES)
+    assembly, _, plan = planned(tmp_path, frames=FRAMES)
     yield tmp_path, assembly, plan
     assembly.close()
 
@@ -94,7 +94,11 @@ def test_an_actor_counts_every_step_and_stops(prepared, local_ray) -> None:
     from cluster.workers import Worker
 
     folder, _, plan = prepared
-    actor = local_ray.remote(num_cpus=1)(Worker).options(max_concurrency=8).remote("physics", str(folder / "scratch"))
+    actor = (
+        local_ray.remote(num_cpus=1)(Worker)
+        .options(max_concurrency=8)
+        .remote("physics", str(folder / "scratch"))
+    )
     steps = ActorSteps(actor, actor)
 
     async def both() -> tuple[list[Progress | Candidate], int, int]:
@@ -120,7 +124,9 @@ def test_serve_counts_every_step_and_stops(prepared, local_ray) -> None:
 
     folder, _, plan = prepared
     serve.start(http_options={"host": "127.0.0.1", "port": 0})
-    app = serve.deployment(Worker, name="generator", max_ongoing_requests=2).bind("physics", str(folder / "scratch"))
+    app = serve.deployment(Worker, name="generator", max_ongoing_requests=2).bind(
+        "physics", str(folder / "scratch")
+    )
     handle = serve.run(app, name="streams", route_prefix=None)
     steps = RemoteSteps(handle, handle)
     before = _files(folder)

@@ -76,9 +76,7 @@ def write_controls(
     if unknown or not wanted:
         message = f"unknown control {', '.join(sorted(unknown))!r}; there are: {', '.join(CONTROL_KINDS)}"
         raise ConfigError(message, reason="invalid")
-    source = open_source(
-        Path(path), camera=camera, calibration=Path(calibration) if calibration else None
-    )
+    source = open_source(Path(path), camera=camera, calibration=Path(calibration) if calibration else None)
     with assembled() as assembly:
         material = assembly.extractor.extract(source, frozenset(k for k in CONTROL_KINDS if k in wanted))
         out = Path(out)

@@ -33,6 +33,7 @@ from worldgen.pipeline import Identity, Limits, Report, ignore_progress, make_va
 from worldgen.planning import RetryPolicy, needs_of, variant_id_of
 from worldgen.sources.open import read_source_clip, read_source_geometry
 
+
 class Assembly:
     """Everything one process needs to make variants, wired together.
 

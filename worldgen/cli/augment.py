@@ -73,7 +73,9 @@ def augment_command(
         list[str] | None, typer.Option("--preset", help="A named set, such as carla18; see `worldgen specs`.")
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of results.")] = Path("out"),
-    labels: Annotated[Path | None, typer.Option(help="COCO, KITTI, OpenLABEL or nuScenes-like labels.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="COCO, KITTI, OpenLABEL or nuScenes-like labels.")
+    ] = None,
     calibration: Annotated[Path | None, typer.Option(help="Camera calibration (JSON or KITTI).")] = None,
     camera: Annotated[str | None, typer.Option(help="Which camera of a recording.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images.")] = None,

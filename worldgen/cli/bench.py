@@ -11,7 +11,9 @@ from worldgen.errors import ConfigError
 
 def bench_command(
     name: Annotated[str, typer.Argument(help="physics or critic.")],
-    full: Annotated[bool, typer.Option("--full", help="The whole figure, not the sample that fits in a minute.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="The whole figure, not the sample that fits in a minute.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure and print figures with their unit and goal."""
@@ -33,7 +35,9 @@ def bench_command(
         shown = f"{value:.3g}" if isinstance(value, float) else str(value)
         table.add_row(figure, shown, row["unit"], str(row["goal"]))
     console.print(table)
-    console.print(f"[dim]{result['samples']}; {result['machine']}; commit {result['commit']}[/]", highlight=False)
+    console.print(
+        f"[dim]{result['samples']}; {result['machine']}; commit {result['commit']}[/]", highlight=False
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,9 @@ SIX = "fog 80 m, heavy rain, snow, night, low sun, overcast"
 
 
 def demo_command(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for recording and results.")] = Path("demo-out"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for recording and results.")] = Path(
+        "demo-out"
+    ),
     seed: Annotated[int, typer.Option(help="Which drive.")] = 7,
     frames: Annotated[int, typer.Option(min=5)] = 33,
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT.")] = "640x360",
@@ -31,9 +33,7 @@ def demo_command(
         bars = Bars(6, quiet=as_json)
         with bars.progress:
             result = asyncio.run(
-                augment_async(
-                    recording, SIX, out=out / "variants", options=Options(seed=seed), observe=bars
-                )
+                augment_async(recording, SIX, out=out / "variants", options=Options(seed=seed), observe=bars)
             )
         if as_json:
             print_json(result.to_json())

@@ -38,7 +38,8 @@ def doctor_command(
             console.print("\n".join(found), highlight=False)
         return
     missing = {
-        extra: [m for m in modules if importlib.util.find_spec(m) is None] for extra, modules in EXTRAS.items()
+        extra: [m for m in modules if importlib.util.find_spec(m) is None]
+        for extra, modules in EXTRAS.items()
     }
     accelerator = "none"
     if not missing["models"]:

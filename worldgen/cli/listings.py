@@ -33,7 +33,10 @@ def specs_command(
             print_json(
                 {
                     "presets": {
-                        name: {"title": p.title, "specs": [s.model_dump(mode="json", exclude_none=True) for s in p.specs]}
+                        name: {
+                            "title": p.title,
+                            "specs": [s.model_dump(mode="json", exclude_none=True) for s in p.specs],
+                        }
                         for name, p in sets.items()
                     },
                     "words": list(known_words()),

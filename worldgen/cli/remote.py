@@ -24,7 +24,11 @@ def augment_on_server(
         message = f"no file {clip}; a server takes single video files"
         raise SourceError(message, reason="not_found")
     bars = Progress(
-        TextColumn("{task.description:<28}"), BarColumn(), TimeRemainingColumn(), console=errors, disable=as_json
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        disable=as_json,
     )
     with Client(server) as client, bars:
         job = client.submit(clip, specs, seed=seed)

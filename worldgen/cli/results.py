@@ -21,7 +21,9 @@ def report_command(
     with reporting(as_json):
         if not out.is_dir():
             message = f"no folder {out}"
-            raise OutputError(message, reason="not_a_folder", hint="worldgen augment CLIP -o FOLDER makes one")
+            raise OutputError(
+                message, reason="not_a_folder", hint="worldgen augment CLIP -o FOLDER makes one"
+            )
         catalog = Catalog(out)
         page = write_report(catalog, out / "report.html")
         count = len(catalog.finished_ids())

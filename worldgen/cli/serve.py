@@ -10,7 +10,9 @@ from worldgen.errors import ConfigError
 
 
 def serve_command(
-    host: Annotated[str, typer.Option(help="Address to listen on; the slice has no keys yet: keep it local.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the slice has no keys yet: keep it local.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of uploads and results.")] = Path("runs"),
     model: Annotated[str, typer.Option(help="World model; see `worldgen models`.")] = "physics",
@@ -29,7 +31,9 @@ def serve_command(
     except ImportError as error:
         with reporting(as_json=False):
             message = f"serving needs the serve extra: {error}"
-            raise ConfigError(message, reason="missing_extra", hint='pip install "worldgen[serve]"') from error
+            raise ConfigError(
+                message, reason="missing_extra", hint='pip install "worldgen[serve]"'
+            ) from error
     config = ServiceConfig(
         host=host,
         port=port,

@@ -35,7 +35,9 @@ def inspect_command(
 
 def controls_command(
     path: Annotated[Path, typer.Argument(help="A clip or recording.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the control videos.")] = Path("controls"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the control videos.")] = Path(
+        "controls"
+    ),
     kinds: Annotated[str, typer.Option(help="Of edge, blur, depth, seg, wsm.")] = "edge,depth,blur",
     camera: Annotated[str | None, typer.Option(help="Which camera of a recording.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="Camera calibration.")] = None,

@@ -12,9 +12,12 @@ from worldgen.cli.output import JsonOption, console, errors, print_json, reporti
 def stress_command(
     clip: Annotated[Path, typer.Argument(help="A clip or recording.")],
     predict: Annotated[
-        str, typer.Option(help='Your detector: "python detect.py {video} {output}" writing a JSON list of boxes.')
+        str,
+        typer.Option(help='Your detector: "python detect.py {video} {output}" writing a JSON list of boxes.'),
     ],
-    labels: Annotated[Path | None, typer.Option(help="Labels of the clip, unless the recording has them.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Labels of the clip, unless the recording has them.")
+    ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of results.")] = Path("stress"),
     ladder: Annotated[str, typer.Option(help="Of fog, rain, darkness; comma-separated.")] = "fog",
     calibration: Annotated[Path | None, typer.Option(help="Camera calibration.")] = None,

@@ -13,7 +13,7 @@ class Camera(Value):
     Pinhole: u = fx x/z + cx, with optional Brown-Conrady distortion (k1, k2, p1, p2, k3).
     Fisheye: OpenCV's equidistant model (Kannala and Brandt 2006), distortion (k1, k2, k3, k4).
     F-theta: radius in pixels is the polynomial of the angle in radians, coefficients lowest first. fx and fy
-    equal the linear coefficient at the calibrated size; when they differ from it, the frames were scaled since.
+    equal the linear coefficient at the calibrated size; when they differ, the frames were scaled since.
     """
 
     model: CameraModel = "pinhole"

@@ -6,9 +6,7 @@ from worldgen.datatypes.control import ControlKind
 from worldgen.datatypes.digest import Value
 
 Need: TypeAlias = Literal["rgb", "geometry", "controls"]
-Removable: TypeAlias = Literal[
-    "wet", "fog", "snow", "night", "shadows", "rain", "clouds", "dusk", "low_sun"
-]
+Removable: TypeAlias = Literal["wet", "fog", "snow", "night", "shadows", "rain", "clouds", "dusk", "low_sun"]
 
 
 class ModelProfile(Value):
