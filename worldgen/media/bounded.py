@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ import worldgen
 from worldgen.errors import SourceError
 from worldgen.media.limits import Limits
 
+_PACKET = 1 << 14
+"""Bytes sent together with a file descriptor; what is longer follows."""
 _IDLE = 2
 """Processes kept for the next file; more run while more files are read at once."""
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV")
@@ -46,18 +49,31 @@ def decode_bounded(
     Raises:
         SourceError: As `decode`, or timeout, or damaged when the file crashed the process.
     """
+    frames, decoded = _frames_of({"do": "decode", "path": str(path), "threads": threads}, limits)
+    return frames, decoded["times"], decoded["fps"]
+
+
+def decode_images_bounded(paths: Sequence[Path], limits: Limits) -> npt.NDArray[np.uint8]:
+    """Decode pictures of one folder in a bounded process; returns frames [t, h, w, 3].
+
+    Raises:
+        SourceError: As `decode_images`, or timeout, or damaged when a file crashed the process.
+    """
+    names = [path.name for path in paths]
+    return _frames_of({"do": "images", "path": str(paths[0].parent), "names": names}, limits)[0]
+
+
+def _frames_of(request: dict[str, Any], limits: Limits) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
     fd = _anonymous_file()
     try:
-        request = {"do": "decode", "path": str(path), "threads": threads}
         decoded = _ask(request, limits, fd)["decoded"]
         shape = (decoded["frames"], decoded["height"], decoded["width"], 3)
         size = int(np.prod(shape))
         if os.fstat(fd).st_size != size:
-            message = f"{path.name}: {os.fstat(fd).st_size} bytes were decoded, {size} expected"
+            message = f"{request['path']}: {os.fstat(fd).st_size} bytes were decoded, {size} expected"
             raise SourceError(message, reason="count_mismatch")
         pixels = mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
-        frames = np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
-        return frames, decoded["times"], decoded["fps"]
+        return np.frombuffer(pixels, dtype=np.uint8).reshape(shape), decoded
     finally:
         os.close(fd)
 
@@ -98,8 +114,10 @@ class _Process:
             TimeoutError: No answer in time.
         """
         self._link.settimeout(seconds)
+        text = json.dumps(request).encode() + b"\n"
         try:
-            socket.send_fds(self._link, [json.dumps(request).encode()], [] if fd is None else [fd])
+            socket.send_fds(self._link, [text[:_PACKET]], [] if fd is None else [fd])
+            self._link.sendall(text[_PACKET:])
             text = b""
             while not text.endswith(b"\n"):
                 part = self._link.recv(1 << 16)

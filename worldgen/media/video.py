@@ -4,6 +4,7 @@ Files of strangers are probed and decoded in a bounded process (`worldgen.media.
 this one (``trusted=True``). Every failure is a `SourceError` or an `OutputError`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy.typing as npt
 
 from worldgen.datatypes.clip import Clip, Frames, VideoRef
 from worldgen.errors import SourceError, boundary
-from worldgen.media.bounded import decode_bounded, probe_bounded
+from worldgen.media.bounded import decode_bounded, decode_images_bounded, probe_bounded
 from worldgen.media.decode import decode
 from worldgen.media.encode import VideoWriter, sha256_of, write_lossless, write_video
+from worldgen.media.images import check_sizes
 from worldgen.media.limits import OWN_FILES, Limits
 from worldgen.media.probe import VideoInfo, check_file, describe
 from worldgen.media.random_access import read_frames
@@ -26,6 +28,7 @@ __all__ = [
     "probe",
     "read_clip",
     "read_frames",
+    "read_images",
     "ref_of",
     "sha256_of",
     "write_lossless",
@@ -87,6 +90,20 @@ def read_clip(
         )
         pixels = np.stack(kept)
     return Clip(frames=pixels, timestamps_seconds=np.asarray(decoded.times), fps=decoded.fps, camera=camera)
+
+
+def read_images(
+    paths: Sequence[Path], *, fps: float, limits: Limits | None = None, camera: str = "camera"
+) -> Clip:
+    """Decode pictures of one folder as a clip, in the order given, in the bounded process.
+
+    Raises:
+        SourceError: damaged (with the file's name), mixed_sizes, too_large, too_short, timeout.
+    """
+    limits = limits or Limits()
+    check_sizes(paths, limits)
+    frames = decode_images_bounded(paths, limits)
+    return Clip(frames=frames, timestamps_seconds=np.arange(len(frames)) / fps, fps=fps, camera=camera)
 
 
 def ref_of(path: Path, *, trusted: bool = False, limits: Limits | None = None) -> VideoRef:

@@ -13,8 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from worldgen.errors import SourceError, boundary
 from worldgen.media.decode import decode
+from worldgen.media.images import decode_images
 from worldgen.media.limits import Limits
 from worldgen.media.probe import describe
 
@@ -26,7 +30,7 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[1])) as link:
         _bound_process()
         while True:
-            text, fds, _, _ = socket.recv_fds(link, 1 << 16, 1)
+            text, fds = _receive(link)
             if not text:
                 return
             try:
@@ -37,29 +41,59 @@ def main() -> None:
             link.sendall(json.dumps(answer).encode() + b"\n")
 
 
+def _receive(link: socket.socket) -> tuple[bytes, list[int]]:
+    text, fds, _, _ = socket.recv_fds(link, 1 << 16, 1)
+    while text and not text.endswith(b"\n"):
+        part = link.recv(1 << 16)
+        if not part:
+            return b"", fds
+        text += part
+    return text, fds
+
+
 def _answer(request: dict[str, Any], fd: int) -> dict[str, Any]:
-    path, limits = Path(request["path"]), Limits.model_validate(request["limits"])
+    limits = Limits.model_validate(request["limits"])
+    name = Path(request["path"]).name
     _bound_job(limits)
     try:
-        with boundary(SourceError, f"read {path.name}"):
-            if request["do"] == "probe":
-                return {"info": describe(path, limits).model_dump(mode="json")}
-            # One write per frame: the kernel copies it into memory that outlives this process.
-            decoded = decode(
-                path, lambda rgb: _write_all(fd, rgb.tobytes()), limits=limits, threads=request["threads"]
-            )
-            return {"decoded": decoded._asdict()}
+        with boundary(SourceError, f"read {name}"):
+            return _DOES[request["do"]](request, limits, fd)
     except SourceError as error:
         return {"error": {"message": error.message, "reason": error.reason, "hint": error.hint}}
     except MemoryError:
-        message = f"{path.name} needs more than {limits.decode_memory_bytes} bytes of memory to decode"
+        message = f"{name} needs more than {limits.decode_memory_bytes} bytes of memory to decode"
         return {"error": {"message": message, "reason": "too_large", "hint": ""}}
 
 
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+def _probe(request: dict[str, Any], limits: Limits, _fd: int) -> dict[str, Any]:
+    return {"info": describe(Path(request["path"]), limits).model_dump(mode="json")}
+
+
+def _decode(request: dict[str, Any], limits: Limits, fd: int) -> dict[str, Any]:
+    decoded = decode(Path(request["path"]), _Pipe(fd), limits=limits, threads=request["threads"])
+    return {"decoded": decoded._asdict()}
+
+
+def _images(request: dict[str, Any], limits: Limits, fd: int) -> dict[str, Any]:
+    folder, names = Path(request["path"]), request["names"]
+    width, height = decode_images([folder / name for name in names], _Pipe(fd), limits=limits)
+    return {"decoded": {"frames": len(names), "width": width, "height": height}}
+
+
+_DOES = {"probe": _probe, "decode": _decode, "images": _images}
+
+
+class _Pipe:
+    """Writes frames to a descriptor: the kernel copies them into memory that outlives this process."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __call__(self, rgb: npt.NDArray[np.uint8]) -> None:
+        """Write one frame whole."""
+        view = memoryview(np.ascontiguousarray(rgb)).cast("B")
+        while view:
+            view = view[os.write(self._fd, view) :]
 
 
 def _bound_process() -> None:
@@ -69,18 +103,16 @@ def _bound_process() -> None:
 
 def _bound_job(limits: Limits) -> None:
     """Lower the soft limits for one job: address space, processor time and what it may write."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_at_most(limits.decode_memory_bytes, hard), hard))
     used = resource.getrusage(resource.RUSAGE_SELF)
+    # Four threads' worth; the wall clock, kept by the parent, is the tighter bound of one.
     seconds = int(used.ru_utime + used.ru_stime + limits.decode_seconds * 4) + 1
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (_at_most(seconds, hard), hard))
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_at_most(limits.max_bytes, hard), hard))
-
-
-def _at_most(value: int, hard: int) -> int:
-    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+    for kind, value in (
+        (resource.RLIMIT_AS, limits.decode_memory_bytes),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, limits.max_bytes),
+    ):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
 if __name__ == "__main__":

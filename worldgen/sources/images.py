@@ -1,0 +1,83 @@
+"""Folders of pictures as sources: frames in natural order, at a declared rate."""
+
+from pathlib import Path
+
+from worldgen.datatypes import Clip, Geometry, Scene, Source, VideoRef, digest
+from worldgen.errors import SourceError
+from worldgen.media.images import check_sizes, list_images
+from worldgen.media.limits import Limits
+from worldgen.media.video import read_images, sha256_of
+from worldgen.sources.protocol import Request
+from worldgen.sources.video import CAMERA, refuse_unknown_camera
+
+
+class ImageFolders:
+    """A folder that holds pictures: one camera."""
+
+    def recognises(self, path: Path, request: Request) -> bool:
+        """Any folder with a picture in it."""
+        return request.control is None and path.is_dir() and bool(list_images(path))
+
+    def cameras(self, path: Path) -> tuple[str, ...]:
+        """A folder of pictures has one camera without a name of its own."""
+        return (CAMERA,)
+
+    def open(self, path: Path, request: Request) -> Source:
+        """Probe a folder of pictures: every header is read, the first picture is decoded.
+
+        Raises:
+            SourceError: missing_fps, mixed_sizes, too_short, too_large, damaged.
+        """
+        pictures = list_images(path)
+        refuse_unknown_camera(request.camera, (CAMERA,))
+        if request.fps is None or request.fps <= 0:
+            message = f"{path.name} holds {len(pictures)} pictures, which do not say at what rate to play"
+            raise SourceError(message, reason="missing_fps", hint="give the rate: --fps 10")
+        check_sizes(pictures, request.limits)
+        # Pictures may be stored turned; only a decoded one knows.
+        one = read_images(pictures[:1], fps=request.fps, limits=_one_frame(request.limits))
+        width, height = one.size
+        content = [[picture.name, sha256_of(picture)] for picture in pictures]
+        sha256 = digest({"pictures": content, "fps": request.fps})
+        return Source(
+            kind="images",
+            uri=str(path),
+            sha256=sha256,
+            video=VideoRef(
+                uri=str(path),
+                sha256=sha256,
+                frames=len(pictures),
+                width=width,
+                height=height,
+                fps=request.fps,
+                size_bytes=sum(p.stat().st_size for p in pictures),
+            ),
+            frames=len(pictures),
+            width=width,
+            height=height,
+            fps=request.fps,
+        )
+
+    def read_clip(self, source: Source, limits: Limits) -> Clip:
+        """Decode all pictures, in the bounded process.
+
+        Raises:
+            SourceError: A picture is damaged, or some went away or came since the folder was opened.
+        """
+        pictures = list_images(Path(source.uri))
+        if len(pictures) != source.frames:
+            message = f"{source.uri} held {source.frames} pictures when it was opened, now {len(pictures)}"
+            raise SourceError(message, reason="count_mismatch")
+        return read_images(pictures, fps=source.fps, limits=limits, camera=source.camera_name)
+
+    def read_geometry(self, source: Source) -> Geometry | None:
+        """A folder of pictures has none."""
+        return None
+
+    def read_scene(self, source: Source) -> Scene | None:
+        """A folder of pictures has none."""
+        return None
+
+
+def _one_frame(limits: Limits) -> Limits:
+    return limits.model_copy(update={"min_frames": 1})

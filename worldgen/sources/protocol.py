@@ -1,0 +1,63 @@
+"""What a reader of sources is: it recognises a path, probes it, and reads it when asked."""
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from worldgen.datatypes import Clip, ControlKind, Geometry, Scene, Source
+from worldgen.media.limits import Limits
+
+
+class Request(NamedTuple):
+    """How to open a path, as far as the path itself does not say."""
+
+    camera: str | None = None
+    """Which camera; the first when None."""
+    fps: float | None = None
+    """For what carries no rate: folders of pictures."""
+    control: ControlKind | None = None
+    """The path is one control video of this kind, not RGB."""
+    limits: Limits = Limits()
+
+
+class SourceReader(Protocol):
+    """One kind of source. Opening probes and never decodes more than a picture; reading decodes."""
+
+    def recognises(self, path: Path, request: Request) -> bool:
+        """Tell whether this reader is the one for a path. Cheap; never raises."""
+        ...
+
+    def cameras(self, path: Path) -> tuple[str, ...]:
+        """Name the cameras, the default one first.
+
+        Raises:
+            SourceError: The path cannot be read.
+        """
+        ...
+
+    def open(self, path: Path, request: Request) -> Source:
+        """Probe one camera.
+
+        Raises:
+            SourceError: What is wrong, with a stable reason.
+        """
+        ...
+
+    def read_clip(self, source: Source, limits: Limits) -> Clip:
+        """Decode the RGB frames.
+
+        Raises:
+            SourceError: The source does not hold what it promised, or has no RGB.
+        """
+        ...
+
+    def read_geometry(self, source: Source) -> Geometry | None:
+        """Read the geometry that lies beside the frames; None when there is none.
+
+        Raises:
+            SourceError: It is there and cannot be used.
+        """
+        ...
+
+    def read_scene(self, source: Source) -> Scene | None:
+        """Read map elements and actors; None when there are none."""
+        ...
