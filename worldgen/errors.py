@@ -19,6 +19,7 @@ A code is ``border.reason``. The reasons of a border are listed in its class, so
 listed cannot be raised, and `worldgen doctor --codes` can print them all.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
@@ -116,7 +117,9 @@ class SpecError(BadInput):
     """A spec with an unknown word, a value out of range or parts that exclude each other."""
 
     border = "spec"
-    reasons = frozenset({"unexpected", "unknown_word", "out_of_range", "impossible", "unsupported", "no_change", "not_found"})
+    reasons = frozenset(
+        {"unexpected", "unknown_word", "out_of_range", "impossible", "unsupported", "no_change", "not_found"}
+    )
 
 
 class ContractError(BadInput):
@@ -175,7 +178,17 @@ class ServiceError(WorldgenError):
 
     border = "service"
     reasons = frozenset(
-        {"unexpected", "unreachable", "unauthorized", "forbidden", "not_found", "invalid", "busy", "failed", "timeout"}
+        {
+            "unexpected",
+            "unreachable",
+            "unauthorized",
+            "forbidden",
+            "not_found",
+            "invalid",
+            "busy",
+            "failed",
+            "timeout",
+        }
     )
 
 
@@ -200,3 +213,30 @@ def boundary(error: type[WorldgenError], doing: str) -> Iterator[None]:
     except Exception as exc:
         message = f"could not {doing}: {type(exc).__name__}: {exc}"
         raise error(message) from exc
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+@contextmanager
+def disk_errors(place: object) -> Iterator[None]:
+    """Turn what the file system refuses into an `OutputError` that says where.
+
+    Raises:
+        OutputError: `disk_full`, `not_writable` or `not_a_folder`.
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            message = f"no space left while writing to {place}"
+            hint = "free some space and run again; it resumes"
+            raise OutputError(message, reason="disk_full", hint=hint) from exc
+        if exc.errno in _REFUSED:
+            message = f"cannot write to {place}: {exc.strerror}"
+            raise OutputError(message, reason="not_writable") from exc
+        if exc.errno == errno.ENOTDIR:
+            message = f"{place} is not a folder"
+            raise OutputError(message, reason="not_a_folder") from exc
+        raise

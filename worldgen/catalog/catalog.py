@@ -21,7 +21,6 @@ from worldgen.catalog.failpoint import failpoint
 from worldgen.catalog.files import (
     commit_folder,
     copy_file,
-    disk_errors,
     partial_folder,
     replace_json,
     sha256_of,
@@ -32,7 +31,7 @@ from worldgen.catalog.record import FORMAT_VERSION, Record, folder_name
 from worldgen.catalog.sources import SourceShelf
 from worldgen.catalog.verify import verify_video, write_thumbnail
 from worldgen.datatypes import Audit, Failure, Labels, Provenance, Source, Variant, Verdict, digest
-from worldgen.errors import OutputError, PublishError, boundary
+from worldgen.errors import OutputError, PublishError, boundary, disk_errors
 
 Writer: TypeAlias = Callable[[Path], object]
 """Writes one more file of a variant; given by the caller, because label formats belong to sources."""

@@ -14,37 +14,11 @@ from typing import Any, Final
 
 from worldgen.catalog.failpoint import failpoint
 from worldgen.datatypes import canonical_json
-from worldgen.errors import OutputError
 
 STALE_SECONDS: Final = 3600.0
 """Age after which a temporary folder is swept even if its writer cannot be asked (another machine)."""
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_REFUSED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _CHUNK: Final = 1 << 20
-
-
-@contextmanager
-def disk_errors(place: Path) -> Iterator[None]:
-    """Turn what the file system refuses into an `OutputError` that says where.
-
-    Raises:
-        OutputError: `disk_full`, `not_writable` or `not_a_folder`.
-    """
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in _FULL:
-            message = f"no space left while writing to {place}"
-            hint = "free some space and run again; it resumes"
-            raise OutputError(message, reason="disk_full", hint=hint) from exc
-        if exc.errno in _REFUSED:
-            message = f"cannot write to {place}: {exc.strerror}"
-            raise OutputError(message, reason="not_writable") from exc
-        if exc.errno == errno.ENOTDIR:
-            message = f"{place} is not a folder"
-            raise OutputError(message, reason="not_a_folder") from exc
-        raise
 
 
 def sha256_of(path: Path) -> str:
