@@ -10,7 +10,7 @@ from worldgen.controls.settings import GeometrySettings
 from worldgen.datatypes import ControlKind, ControlRef, Geometry, Origin, Origins, Source, Tag
 from worldgen.errors import SourceError
 from worldgen.imaging.ground import horizon_row, pitch_for_horizon
-from worldgen.media.video import read_clip, reference
+from worldgen.media.video import read_clip, ref_of
 
 
 def passed_control(kind: ControlKind, path: Path, source: Source) -> ControlRef:
@@ -19,7 +19,7 @@ def passed_control(kind: ControlKind, path: Path, source: Source) -> ControlRef:
     Raises:
         SourceError: `count_mismatch` when it has other frames than the source.
     """
-    video = reference(path)
+    video = ref_of(path)
     if video.frames != source.frames:
         message = f"{path} has {video.frames} frames, the source has {source.frames}"
         raise SourceError(message, reason="count_mismatch")
