@@ -123,7 +123,7 @@ def read_manifest(folder: Path) -> DumpManifest:
             raise SourceError(
                 message,
                 reason="missing_calibration",
-                hint="give camera (fx, fy, cx, cy) and ego_from_camera; in CARLA fx = width / (2 tan(fov / 2))",
+                hint="give camera and ego_from_camera; CARLA: fx = width / (2 tan(fov / 2))",
             )
     try:
         return DumpManifest.model_validate(raw)

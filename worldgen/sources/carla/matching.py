@@ -6,8 +6,9 @@ from jaxtyping import Float32, Float64, Int32
 
 from worldgen.datatypes import Camera
 from worldgen.datatypes.scene import SceneBox, array_of
+from worldgen.imaging.boxes import corners_of, outline_of
 from worldgen.imaging.rle import decode_mask
-from worldgen.sources.carla.truth import corners_of, outline_of, see_box
+from worldgen.sources.carla.truth import see_box
 
 
 def match_instances(

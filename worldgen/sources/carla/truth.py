@@ -8,25 +8,18 @@ rest is background seen through the box's empty corners: a car fills about two t
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32, Float64, Int32
 
 from worldgen.datatypes import Box2d, Box3d, Camera, FrameLabels, ObjectLabel
 from worldgen.datatypes.scene import SceneBox, array_of
-from worldgen.imaging.projection import project, rays
+from worldgen.imaging.boxes import clip_outline, corners_of, outline_of, truncation_of
+from worldgen.imaging.projection import rays
 from worldgen.imaging.rle import encode_part
 from worldgen.sources.carla.axes import yaw_of
 
-_NEAR_M: Final = 0.1
 _MARGIN_M: Final = 0.25
-_CORNERS: Final = np.array(
-    [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)], np.float64
-)
-_EDGES: Final = [
-    (a, b) for a in range(8) for b in range(a + 1, 8) if int((_CORNERS[a] != _CORNERS[b]).sum()) == 1
-]
 _MIN_PIXELS: Final = 4
 _TINY_PIXELS_HIGH: Final = 3
 
@@ -68,47 +61,6 @@ def labels_of_frame(
         if label is not None:
             objects.append(label)
     return FrameLabels(frame=index, objects=tuple(objects))
-
-
-def corners_of(
-    size_m: tuple[float, float, float], camera_from_box: Float64[npt.NDArray[np.float64], "4 4"]
-) -> Float64[npt.NDArray[np.float64], "8 3"]:
-    """Find a box's corners in camera axes (size: length, height, width)."""
-    return np.asarray(_CORNERS * size_m @ camera_from_box[:3, :3].T + camera_from_box[:3, 3], np.float64)
-
-
-def outline_of(
-    corners: Float64[npt.NDArray[np.float64], "8 3"], camera: Camera
-) -> Float32[npt.NDArray[np.float32], "n 2"] | None:
-    """Find the convex outline of a box in the picture (edge coordinates); None behind the camera.
-
-    Edges that cross the camera's plane are cut just before it.
-    """
-    points = [c for c in corners if c[2] > _NEAR_M]
-    for a, b in _EDGES:
-        za, zb = corners[a, 2], corners[b, 2]
-        if (za > _NEAR_M) != (zb > _NEAR_M):
-            share = (_NEAR_M - za) / (zb - za)
-            points.append(corners[a] + share * (corners[b] - corners[a]) + (0, 0, 1e-9))
-    if len(points) < 3:
-        return None
-    uv, in_front = project(np.array(points), camera)
-    if in_front.sum() < 3:
-        return None
-    flat = np.clip(uv[in_front] + 0.5, -1e5, 1e5).astype(np.float32)
-    return np.asarray(cv2.convexHull(flat)[:, 0], np.float32)
-
-
-def truncation_of(outline: Float32[npt.NDArray[np.float32], "n 2"], camera: Camera) -> float:
-    """Measure which share of an outline lies outside the frame."""
-    whole = float(cv2.contourArea(outline))
-    if whole <= 0:
-        return 0.0
-    frame = np.array(
-        [(0, 0), (camera.width, 0), (camera.width, camera.height), (0, camera.height)], np.float32
-    )
-    inside = float(cv2.intersectConvexConvex(outline, frame)[0])
-    return float(np.clip(1.0 - inside / whole, 0.0, 1.0))
 
 
 def see_box(
@@ -178,7 +130,7 @@ def _label(
     outline = outline_of(corners, camera)
     if outline is None:
         return None
-    projected = _clip(outline, camera)
+    projected = clip_outline(outline, camera)
     if projected is None:
         return None
     seen: Seen | None = None
@@ -206,14 +158,6 @@ def _label(
         reason="too_small" if too_small else None,
         attributes=box.attributes,
     )
-
-
-def _clip(outline: npt.NDArray[np.float32], camera: Camera) -> Box2d | None:
-    left, top = np.maximum(outline.min(axis=0), 0.0)
-    right, bottom = np.minimum(outline.max(axis=0), (camera.width, camera.height))
-    if right <= left or bottom <= top:
-        return None
-    return Box2d(left=float(left), top=float(top), right=float(right), bottom=float(bottom))
 
 
 def _meet(
