@@ -70,7 +70,7 @@ def to_carla(spec: Spec, *, heading_deg: float = 0.0) -> dict[str, float]:
         weather["sun_altitude_angle"] = spec.sun_elevation_deg
     if spec.sun_azimuth_deg is not None:
         weather["sun_azimuth_angle"] = (spec.sun_azimuth_deg + heading_deg) % 360
-    return {name: round(value, 4) for name, value in weather.items()}
+    return {name: round(value, 6) for name, value in weather.items()}
 
 
 def lost_in_carla(spec: Spec) -> tuple[str, ...]:
@@ -94,17 +94,7 @@ def from_carla(
         message = f"carla.WeatherParameters has no {unknown[0]!r}"
         raise SpecError(message, reason="unknown_word", hint="it has: " + ", ".join(FIELDS))
     stated = {key: float(value) for key, value in parameters.items() if _is_stated(key, float(value))}
-    for key in (
-        "cloudiness",
-        "precipitation",
-        "precipitation_deposits",
-        "wetness",
-        "fog_density",
-        "dust_storm",
-    ):
-        if not 0 <= stated.get(key, 0.0) <= 100:
-            message = f"{key} = {stated[key]:g}: CARLA's range is 0 to 100"
-            raise SpecError(message, reason="out_of_range")
+    _check_percent(stated)
     fields: dict[str, Any] = {"seed": seed, "name": name}
     if "precipitation" in stated:
         fields["rain_mm_h"] = rain_of_percent(stated["precipitation"])
@@ -116,17 +106,33 @@ def from_carla(
         wetness = round(0.5 * max(film, min(1.0, 5 * water)) + 0.5 * water, 6)
         if wetness >= 0.1 or fields.get("rain_mm_h", 0) < 0.5:
             fields["wetness"] = wetness
-    if stated.get("fog_density", 0) > 0:
-        fields["fog_mor_m"] = _mor(stated["fog_density"])
-    if stated.get("dust_storm", 0) > 0:
-        fields["dust_mor_m"] = _mor(stated["dust_storm"])
-        if fields.get("fog_mor_m", 40_000.0) > 1000:
-            fields.pop("fog_mor_m", None)  # The haze that every CARLA preset has drowns in the dust.
+    fields |= _air(stated)
     if "sun_altitude_angle" in stated:
         fields["sun_elevation_deg"] = stated["sun_altitude_angle"]
     if "sun_azimuth_angle" in stated:
         fields["sun_azimuth_deg"] = _half_turn(stated["sun_azimuth_angle"] - heading_deg)
     return spec_from(fields, where="carla.WeatherParameters")
+
+
+def _check_percent(stated: Mapping[str, float]) -> None:
+    for key in (
+        "cloudiness",
+        "precipitation",
+        "precipitation_deposits",
+        "wetness",
+        "fog_density",
+        "dust_storm",
+    ):
+        if not 0 <= stated.get(key, 0.0) <= 100:
+            message = f"{key} = {stated[key]:g}: CARLA's range is 0 to 100"
+            raise SpecError(message, reason="out_of_range")
+
+
+def _air(stated: Mapping[str, float]) -> dict[str, float]:
+    fog, dust = stated.get("fog_density", 0.0), stated.get("dust_storm", 0.0)
+    if dust > 0:  # The haze that every CARLA preset has drowns in the dust.
+        return {"dust_mor_m": _mor(dust)}
+    return {"fog_mor_m": _mor(fog)} if fog > 0 else {}
 
 
 def percent_of_rain(rate_mm_h: float) -> float:
@@ -139,7 +145,7 @@ def percent_of_rain(rate_mm_h: float) -> float:
 def rain_of_percent(percent: float) -> float:
     """Rain rate in mm/h of CARLA's precipitation (0..100)."""
     rate = percent / _SOFT if percent <= _SOFT else 4 ** ((percent - _SOFT) / _SOFT)
-    return float(round(rate, 6))
+    return float(round(rate, 5))
 
 
 def _density(mor_m: float) -> float:
@@ -147,7 +153,7 @@ def _density(mor_m: float) -> float:
 
 
 def _mor(density: float) -> float:
-    return round(min(40_000.0, 100 * DENSE_MOR_M / density), 6)
+    return round(min(40_000.0, 100 * DENSE_MOR_M / density), 3)
 
 
 def _half_turn(angle_deg: float) -> float:
@@ -156,4 +162,4 @@ def _half_turn(angle_deg: float) -> float:
 
 
 def _is_stated(key: str, value: float) -> bool:
-    return not (value == -1 and key not in ("sun_altitude_angle",))
+    return value != -1 or key == "sun_altitude_angle"

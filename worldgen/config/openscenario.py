@@ -1,7 +1,8 @@
 """ASAM OpenSCENARIO XML 1.2 to and from specs: the `Environment` element.
 
 Units there: radians, metres, mm/h, lux. What the standard has no place for (snow and sand on the road,
-spray, drops, dust, exposure) travels as properties of the road, named ``worldgen.*``, which other readers skip.
+spray, drops, dust, exposure) travels as properties of the road, named ``worldgen.*``, that other
+readers skip.
 """
 
 import math
@@ -64,9 +65,10 @@ def to_openscenario(spec: Spec, *, heading_deg: float = 0.0, name: str = "") -> 
         rate = spec.rain_mm_h or spec.snow_mm_h or 0.0
         kind = "rain" if spec.rain_mm_h else "snow" if spec.snow_mm_h else "dry"
         ET.SubElement(weather, "Precipitation", precipitationType=kind, precipitationIntensity=_number(rate))
-    extra = {f: float(v) for f in _PROPERTIES if (v := getattr(spec, f)) is not None}
-    if spec.sun_azimuth_deg is not None and spec.sun_elevation_deg is None:
-        extra["sun_azimuth_deg"] = spec.sun_azimuth_deg
+    extra = {f: _number(v) for f in _PROPERTIES if (v := getattr(spec, f)) is not None}
+    if (spec.sun_azimuth_deg is None) != (spec.sun_elevation_deg is None):
+        # The standard cannot give one angle of the sun without the other.
+        extra["sun_azimuth_deg"] = "unset" if spec.sun_azimuth_deg is None else _number(spec.sun_azimuth_deg)
     if extra:
         word = next(w for edge, w, _ in _WETNESS if (spec.wetness or 0.0) < edge)
         road = ET.SubElement(root, "RoadCondition", frictionScaleFactor=str(_FRICTION[word]))
@@ -74,7 +76,7 @@ def to_openscenario(spec: Spec, *, heading_deg: float = 0.0, name: str = "") -> 
             road.set("wetness", word)
         properties = ET.SubElement(road, "Properties")
         for field, value in extra.items():
-            ET.SubElement(properties, "Property", name=f"worldgen.{field}", value=_number(value))
+            ET.SubElement(properties, "Property", name=f"worldgen.{field}", value=value)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode")
 
@@ -157,7 +159,9 @@ def _read_road(road: ET.Element | None, fields: dict[str, Any]) -> None:
         fields["wetness"] = known[word]
     for item in road.iter("Property"):
         field = item.get("name", "").removeprefix("worldgen.")
-        if field in (*_PROPERTIES, "sun_azimuth_deg"):
+        if field == "sun_azimuth_deg" and item.get("value") == "unset":
+            fields.pop(field, None)
+        elif field in (*_PROPERTIES, "sun_azimuth_deg"):
             fields[field] = float(item.get("value", ""))
 
 
