@@ -149,7 +149,7 @@ async def augment_async(
             limits = Limits(variants_in_flight=options.variants_in_flight)
             async for outcome in assembly.make_variants(source, missing, limits=limits, report=report):
                 if isinstance(outcome, Failure):
-                    catalog.record_failure(outcome)
+                    catalog.record_failure(outcome, source)
                     failures.append(outcome)
                 else:
                     published = publish(catalog, outcome, source)

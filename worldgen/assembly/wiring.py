@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from worldgen import __version__
+from worldgen.config import load_settings
 from worldgen.controls.build import build_extractor
+from worldgen.controls.settings import ExtractorSettings
 from worldgen.critic.build import build_critic
 from worldgen.datatypes import (
     Candidate,
@@ -57,6 +59,7 @@ class Assembly:
         self.policy = policy or RetryPolicy()
         limits = media_limits or MediaLimits()
         self.extractor = build_extractor(
+            load_settings("controls", "default", ExtractorSettings),
             scratch,
             read_clip=lambda source: read_source_clip(source, limits=limits),
             read_geometry=read_source_geometry,

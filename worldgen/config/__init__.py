@@ -1,11 +1,14 @@
 """Configuration: where configs/ is, how its files are read, and the words of specs."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from worldgen.errors import ConfigError
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -39,4 +42,18 @@ def load_yaml(path: Path) -> Any:  # noqa: ANN401 -- whatever the file holds; ca
         raise ConfigError(message, reason="not_found") from exc
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
         message = f"{path} is not valid YAML or JSON: {exc}"
+        raise ConfigError(message, reason="invalid") from exc
+
+
+def load_settings(kind: str, name: str, settings: type[Settings]) -> Settings:
+    """Read configs/<kind>/<name>.yaml as typed settings.
+
+    Raises:
+        ConfigError: No such file, or a field that is unknown or out of range.
+    """
+    path = find_configs() / kind / f"{name}.yaml"
+    try:
+        return settings.model_validate(load_yaml(path) or {})
+    except ValidationError as exc:
+        message = f"{path.name}: {exc}"
         raise ConfigError(message, reason="invalid") from exc
