@@ -3,27 +3,27 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from worldgen.config.specs import load_specs, parse_specs, presets
+from worldgen.config.specs import load_specs, parse_specs
 from worldgen.datatypes import Spec
 from worldgen.errors import SpecError
 
 Specs = str | Sequence[str | Spec]
 
+_FILES = (".yaml", ".yml", ".json")
+
 
 def specs_of(specs: Specs, *, seed: int = 0) -> tuple[Spec, ...]:
-    """Turn words, preset names, spec files and specs into specs with distinct names.
+    """Turn words, preset names, spec files and specs into specs, each once.
 
     Raises:
         SpecError: An unknown word (with what is known), a value out of range, or nothing at all.
     """
     parts: list[Spec] = []
-    for item in [specs] if isinstance(specs, str) else specs:
+    for item in [specs] if isinstance(specs, str | Spec) else specs:
         if isinstance(item, Spec):
             parts.append(item)
-        elif item in presets():
-            parts.extend(s.model_copy(update={"seed": seed}) for s in presets()[item].specs)
-        elif Path(item).suffix in (".yaml", ".yml", ".json") and Path(item).is_file():
-            parts.extend(load_specs(Path(item)))
+        elif item.endswith(_FILES):
+            parts.extend(load_specs(Path(item), seed=seed))
         else:
             parts.extend(parse_specs(item, seed=seed))
     if not parts:

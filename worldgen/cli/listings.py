@@ -39,7 +39,7 @@ def specs_command(
                         }
                         for name, p in sets.items()
                     },
-                    "words": list(known_words()),
+                    "words": known_words(),
                 }
             )
             return
@@ -49,7 +49,7 @@ def specs_command(
     for name, preset in sets.items():
         table.add_row(name, str(len(preset.specs)), preset.title)
     console.print(table)
-    console.print("\nwords: " + ", ".join(known_words()), highlight=False)
+    console.print("\n" + known_words(), highlight=False)
     console.print('\n[dim]worldgen specs "dense fog at night" shows what words mean[/]')
 
 
