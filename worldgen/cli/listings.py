@@ -13,13 +13,12 @@ def specs_command(
     as_json: JsonOption = False,
 ) -> None:
     """List presets and words for conditions, or show the typed spec that words stand for."""
-    from worldgen.assembly import specs_of
-    from worldgen.config.specs import known_words, presets
+    from worldgen.config.specs import known_words, parse_specs, presets
     from worldgen.prompts import describe
 
     with reporting(as_json):
         if words:
-            specs = specs_of(words)
+            specs = parse_specs(words)
             if as_json:
                 print_json({"specs": [s.model_dump(mode="json", exclude_none=True) for s in specs]})
                 return
