@@ -5,12 +5,15 @@ levels from the exact value, about 0.8 darker on average; the exact path costs 1
 also what decord uses, so both readers give the same frames.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import Interpolation, VideoReformatter
+
+if TYPE_CHECKING:
+    from av.buffer import Buffer
 
 BT709: Final = 1
 UNSPECIFIED: Final = 2
@@ -53,7 +56,8 @@ class ToRgb:
         if frame.colorspace == UNSPECIFIED and matrix_name(UNSPECIFIED, frame.width, frame.height) == "bt709":
             frame.colorspace = BT709
         rgb = self._scaler.reformat(frame, format="rgb24", interpolation=Interpolation.BICUBIC, threads=1)
-        return upright(rgb.to_ndarray(), *turn)
+        pixels = cast("npt.NDArray[np.uint8]", rgb.to_ndarray())
+        return upright(pixels, *turn)
 
 
 class FromRgb:
@@ -90,7 +94,7 @@ def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return 0, False
-    matrix = np.frombuffer(bytes(data)[:36], dtype=np.int32).reshape(3, 3).astype(np.float64)
+    matrix = np.frombuffer(bytes(cast("Buffer", data))[:36], dtype=np.int32).reshape(3, 3).astype(np.float64)
     is_mirrored = bool(np.linalg.det(matrix[:2, :2]) < 0)
     return round(frame.rotation / 90) % 4, is_mirrored
 

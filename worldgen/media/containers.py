@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from worldgen.errors import SourceError
+from worldgen.media.movtables import boxes, check_tables
 
 DEMUXERS: Final = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm", "avi": "avi"}
 """Our name of a container -> FFmpeg's name of its demuxer."""
@@ -87,10 +88,10 @@ def _refusal(path: Path, head: bytes) -> SourceError:
 
 
 def check_ends(path: Path, container: str) -> None:
-    """Refuse a file that ends before its container says it does.
+    """Refuse a file that ends before its container says it does, or whose tables disagree.
 
     Raises:
-        SourceError: truncated, with how many bytes are missing where that is known.
+        SourceError: truncated, with how many bytes are missing where that is known; count_mismatch.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -108,23 +109,15 @@ def check_ends(path: Path, container: str) -> None:
 
 def _missing_mov(file: BinaryIO, size: int, name: str) -> int:
     """Walk the top-level boxes (ISO/IEC 14496-12, 4.2): none may reach past the end, moov must be there."""
-    at, kinds = 0, set()
-    while at + 8 <= size:
-        file.seek(at)
-        head = file.read(16)
-        length, kind = int.from_bytes(head[:4], "big"), head[4:8]
-        kinds.add(kind)
-        if length == 1:
-            length = int.from_bytes(head[8:16], "big")
-        elif length == 0:
-            length = size - at
-        if length < 8:
-            break
-        at += length
+    found = list(boxes(file, 0, size))
+    kinds = {box.kind for box in found}
     if b"moov" not in kinds:
         message = f"{name} has no index (moov box): it was cut off, or never finished"
         raise SourceError(message, reason="truncated", hint="copy or download the file again")
-    return at - size
+    missing = found[-1].end - size
+    if missing <= 0:
+        check_tables(file, size, name)
+    return missing
 
 
 def _missing_matroska(file: BinaryIO, size: int) -> int:

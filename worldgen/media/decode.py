@@ -7,6 +7,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.stream import VideoStream
 
 from worldgen.errors import SourceError
 from worldgen.media.colour import ToRgb, orientation
@@ -49,7 +50,7 @@ def decode(path: Path, sink: Sink, *, limits: Limits, threads: int = 1) -> Decod
         check_size(stream.width, stream.height, limits)
         check_length(stream.frames, 0.0, limits)
         prepare(stream, limits, threads=threads)
-        run = _Run(path, sink, limits)
+        run = _Run(path, sink, limits, has_times=container_name != "avi")
         try:
             for packet in container.demux(stream):
                 run.take_packet(packet)
@@ -61,7 +62,7 @@ def decode(path: Path, sink: Sink, *, limits: Limits, threads: int = 1) -> Decod
             message = f"{path.name} breaks at frame {run.frames}: {error_text(error)}"
             raise SourceError(message, reason="damaged", hint="copy or download the file again") from error
         promised = stream.frames - run.discarded if stream.frames else 0
-        run.check_counts(promised, trust_packets=container_name != "avi")
+        run.check_counts(promised, trust_packets=container_name != "avi" or not promised)
         fps = float(nominal_fps(stream, run.times))
         tick = float(stream.time_base or 0)
         times = run.times or [i / fps for i in range(run.frames)]
@@ -71,10 +72,11 @@ def decode(path: Path, sink: Sink, *, limits: Limits, threads: int = 1) -> Decod
 class _Run:
     """The state of one pass over a file."""
 
-    def __init__(self, path: Path, sink: Sink, limits: Limits) -> None:
+    def __init__(self, path: Path, sink: Sink, limits: Limits, *, has_times: bool) -> None:
         self._path = path
         self._sink = sink
         self._limits = limits
+        self._has_times = has_times
         self._to_rgb = ToRgb()
         self._turn: tuple[int, bool] | None = None
         self.frames = 0
@@ -83,7 +85,7 @@ class _Run:
         self.size = (0, 0)
         self.times: list[float] = []
 
-    def take_packet(self, packet: av.Packet) -> None:
+    def take_packet(self, packet: "av.Packet[VideoStream]") -> None:
         """Count what will be decoded."""
         if packet.size == 0:
             return
@@ -106,14 +108,16 @@ class _Run:
         if self.frames == 0:
             self.size = size
         elif size != self.size:
-            message = f"{self._path.name}: frame {self.frames} is {size[0]}x{size[1]}, the others {self.size[0]}x{self.size[1]}"
+            (width, height), name = self.size, self._path.name
+            message = f"{name}: frame {self.frames} is {size[0]}x{size[1]}, the others {width}x{height}"
             raise SourceError(message, reason="mixed_sizes")
         self.frames += 1
         check_length(self.frames, 0.0, self._limits)
         if self.frames * rgb.nbytes > self._limits.max_bytes:
             message = f"{self._path.name} decodes to more than {self._limits.max_bytes} bytes"
             raise SourceError(message, reason="too_large", hint="cut the clip into pieces")
-        if frame.pts is not None and frame.time_base is not None:
+        # AVI holds no presentation times, only a rate; what FFmpeg makes up there is in coding order.
+        if self._has_times and frame.pts is not None and frame.time_base is not None:
             self._take_time(float(frame.pts * frame.time_base))
         self._sink(rgb)
 

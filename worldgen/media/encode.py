@@ -1,5 +1,6 @@
 """Encode: RGB frames to a video file that is either whole and under its name, or not there at all."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
@@ -150,10 +151,9 @@ class VideoWriter:
 
     def _abandon(self) -> None:
         if self._container is not None:
-            try:
+            # The file goes away anyway, and the first error is the one to tell.
+            with contextlib.suppress(OSError, ValueError):
                 self._container.close()
-            except (OSError, ValueError):
-                pass  # the file goes away anyway; the first error is the one to tell
 
     def _open(self, size: tuple[int, int]) -> None:
         width, height = self._size = size
@@ -174,6 +174,7 @@ class VideoWriter:
             raise output_error(error, self.path) from error
         codec = "libx264rgb" if pixel_format == "rgb24" else "libx264"
         stream = self._container.add_stream(codec, rate=self._rate)
+        assert isinstance(stream, VideoStream)  # noqa: S101 -- by its codec
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         context = stream.codec_context
         context.time_base = _VARIABLE_TIME_BASE if self._has_times else 1 / self._rate

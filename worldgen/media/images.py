@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import av
+from av.video.codeccontext import VideoCodecContext
 
 from worldgen.errors import SourceError
 from worldgen.media.colour import ToRgb, orientation
@@ -89,6 +90,7 @@ def decode_images(paths: Sequence[Path], sink: Sink, *, limits: Limits) -> tuple
 def _decode_one(path: Path, limits: Limits) -> av.VideoFrame:
     check_size(*picture_size(path), limits)
     context = av.CodecContext.create(DECODERS[path.suffix.lower()], "r")
+    assert isinstance(context, VideoCodecContext)  # noqa: S101 -- by its codec
     context.thread_count = 1
     context.options = {"max_pixels": str(limits.max_pixels + (1 << 20))}
     try:

@@ -60,7 +60,7 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
     Raises:
         SourceError: With the reason that applies.
     """
-    check_file(path, limits)
+    kind = check_file(path, limits)
     with opened(path) as (container, stream):
         size = path.stat().st_size
         check_size(stream.width, stream.height, limits)
@@ -77,7 +77,7 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
         fps = nominal_fps(stream, times)
         seconds = _header_seconds(container, stream) or promised / fps
         return VideoInfo(
-            container=container_of(path),
+            container=kind,
             codec=stream.codec_context.codec.canonical_name,
             width=width,
             height=height,
@@ -92,7 +92,7 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
             colour_matrix=matrix_name(picture.colorspace, picture.width, picture.height),
             transfer=transfer_name(picture.color_trc),
             rotation_degrees=quarter_turns * 90,
-            is_variable_rate=is_variable(times),
+            is_variable_rate=kind != "avi" and is_variable(times),
             has_audio=bool(container.streams.audio),
             size_bytes=size,
         )
@@ -140,7 +140,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = [s for s in container.streams.video if not int(s.disposition) & _ATTACHED_PICTURE]
     if not streams:
-        kinds = sorted({s.type for s in container.streams}) or ["nothing"]
+        kinds = sorted(str(s.type) for s in container.streams) or ["nothing"]
         message = f"{path.name} has no video stream (it holds: {', '.join(kinds)})"
         raise SourceError(message, reason="no_video_stream")
     stream = streams[0]

@@ -91,7 +91,7 @@ class _Pipe:
 
     def __call__(self, rgb: npt.NDArray[np.uint8]) -> None:
         """Write one frame whole."""
-        view = memoryview(np.ascontiguousarray(rgb)).cast("B")
+        view = np.ascontiguousarray(rgb).data.cast("B")
         while view:
             view = view[os.write(self._fd, view) :]
 

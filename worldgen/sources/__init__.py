@@ -1,0 +1,1 @@
+"""Sources: whatever the user names, probed and then read, with what lies beside it."""

@@ -8,12 +8,11 @@ import re
 from pathlib import Path
 from typing import Final
 
-from worldgen.datatypes import Clip, ControlKind, Geometry, Scene, Source, digest
+from worldgen.datatypes import Clip, ControlKind, Source, digest
 from worldgen.errors import SourceError
 from worldgen.media.limits import Limits
 from worldgen.media.video import VideoInfo, probe, read_clip, sha256_of
-from worldgen.sources.protocol import Request
-from worldgen.sources.video import CAMERA, refuse_unknown_camera
+from worldgen.sources.protocol import CAMERA, PlainReader, Request, refuse_unknown_camera
 
 _WORDS: Final[dict[str, ControlKind]] = {
     "edge": "edge",
@@ -31,16 +30,12 @@ _WORDS: Final[dict[str, ControlKind]] = {
 _SUFFIXES: Final = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 
 
-class ControlVideos:
+class ControlVideos(PlainReader):
     """A folder of control videos, or one control video of a given kind."""
 
     def recognises(self, path: Path, request: Request) -> bool:
         """A folder whose videos name control kinds, or anything opened with a kind."""
         return request.control is not None or (path.is_dir() and bool(control_files(path)[0]))
-
-    def cameras(self, path: Path) -> tuple[str, ...]:
-        """Control videos show one camera without a name of its own."""
-        return (CAMERA,)
 
     def open(self, path: Path, request: Request) -> Source:
         """Probe every control video; they must agree in frames, size and rate.
@@ -67,7 +62,7 @@ class ControlVideos:
             notes=(f"control videos without RGB: {', '.join(files)}",),
         )
 
-    def read_clip(self, source: Source, limits: Limits) -> Clip:
+    def read_clip(self, source: Source, limits: Limits) -> Clip:  # noqa: ARG002 -- always refused
         """Refuse: there is no RGB.
 
         Raises:
@@ -75,14 +70,6 @@ class ControlVideos:
         """
         message = f"{source.uri} holds control videos only ({', '.join(source.sensors)}), no RGB"
         raise SourceError(message, reason="missing_sensor")
-
-    def read_geometry(self, source: Source) -> Geometry | None:
-        """Control videos are pictures for models, not geometry."""
-        return None
-
-    def read_scene(self, source: Source) -> Scene | None:
-        """Control videos are pictures for models, not scenes."""
-        return None
 
 
 def read_control(source: Source, kind: ControlKind, limits: Limits | None = None) -> Clip:

@@ -2,25 +2,20 @@
 
 from pathlib import Path
 
-from worldgen.datatypes import Clip, Geometry, Scene, Source, VideoRef, digest
+from worldgen.datatypes import Clip, Source, VideoRef, digest
 from worldgen.errors import SourceError
 from worldgen.media.images import check_sizes, list_images
 from worldgen.media.limits import Limits
 from worldgen.media.video import read_images, sha256_of
-from worldgen.sources.protocol import Request
-from worldgen.sources.video import CAMERA, refuse_unknown_camera
+from worldgen.sources.protocol import CAMERA, PlainReader, Request, refuse_unknown_camera
 
 
-class ImageFolders:
+class ImageFolders(PlainReader):
     """A folder that holds pictures: one camera."""
 
     def recognises(self, path: Path, request: Request) -> bool:
         """Any folder with a picture in it."""
         return request.control is None and path.is_dir() and bool(list_images(path))
-
-    def cameras(self, path: Path) -> tuple[str, ...]:
-        """A folder of pictures has one camera without a name of its own."""
-        return (CAMERA,)
 
     def open(self, path: Path, request: Request) -> Source:
         """Probe a folder of pictures: every header is read, the first picture is decoded.
@@ -69,14 +64,6 @@ class ImageFolders:
             message = f"{source.uri} held {source.frames} pictures when it was opened, now {len(pictures)}"
             raise SourceError(message, reason="count_mismatch")
         return read_images(pictures, fps=source.fps, limits=limits, camera=source.camera_name)
-
-    def read_geometry(self, source: Source) -> Geometry | None:
-        """A folder of pictures has none."""
-        return None
-
-    def read_scene(self, source: Source) -> Scene | None:
-        """A folder of pictures has none."""
-        return None
 
 
 def _one_frame(limits: Limits) -> Limits:

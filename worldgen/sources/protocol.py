@@ -1,10 +1,14 @@
 """What a reader of sources is: it recognises a path, probes it, and reads it when asked."""
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from worldgen.datatypes import Clip, ControlKind, Geometry, Scene, Source
+from worldgen.errors import SourceError
 from worldgen.media.limits import Limits
+
+CAMERA: Final = "camera"
+"""The name of the one camera of what has no names."""
 
 
 class Request(NamedTuple):
@@ -61,3 +65,30 @@ class SourceReader(Protocol):
     def read_scene(self, source: Source) -> Scene | None:
         """Read map elements and actors; None when there are none."""
         ...
+
+
+class PlainReader:
+    """What readers of plain pictures share: one camera without a name, nothing beside the frames."""
+
+    def cameras(self, path: Path) -> tuple[str, ...]:  # noqa: ARG002 -- the same for every path
+        """There is one camera."""
+        return (CAMERA,)
+
+    def read_geometry(self, source: Source) -> Geometry | None:  # noqa: ARG002 -- the same for all
+        """There is none."""
+        return None
+
+    def read_scene(self, source: Source) -> Scene | None:  # noqa: ARG002 -- the same for all
+        """There is none."""
+        return None
+
+
+def refuse_unknown_camera(asked: str | None, known: tuple[str, ...]) -> None:
+    """Refuse a camera that is not there, naming those that are.
+
+    Raises:
+        SourceError: unknown_camera.
+    """
+    if asked is not None and asked not in known:
+        message = f"there is no camera {asked!r}; there is: {', '.join(known)}"
+        raise SourceError(message, reason="unknown_camera")

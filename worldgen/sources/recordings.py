@@ -5,8 +5,7 @@ from pathlib import Path
 from worldgen.datatypes import Clip, Geometry, Scene, Source
 from worldgen.media.limits import Limits
 from worldgen.sources import carla
-from worldgen.sources.protocol import Request
-from worldgen.sources.video import refuse_unknown_camera
+from worldgen.sources.protocol import Request, refuse_unknown_camera
 
 
 class CarlaRecordings:
@@ -25,7 +24,7 @@ class CarlaRecordings:
         refuse_unknown_camera(request.camera, carla.recording_cameras(path))
         return carla.open_recording(path, request.camera)
 
-    def read_clip(self, source: Source, limits: Limits) -> Clip:
+    def read_clip(self, source: Source, limits: Limits) -> Clip:  # noqa: ARG002 -- checked while opening
         """Read the RGB frames."""
         return carla.read_recording_clip(source)
 

@@ -2,25 +2,19 @@
 
 from pathlib import Path
 
-from worldgen.datatypes import Clip, Geometry, Scene, Source, VideoRef
+from worldgen.datatypes import Clip, Source, VideoRef
 from worldgen.errors import SourceError
 from worldgen.media.limits import Limits
 from worldgen.media.video import VideoInfo, probe, read_clip, sha256_of
-from worldgen.sources.protocol import Request
-
-CAMERA = "camera"
+from worldgen.sources.protocol import CAMERA, PlainReader, Request, refuse_unknown_camera
 
 
-class VideoFiles:
+class VideoFiles(PlainReader):
     """One RGB video file: one camera."""
 
     def recognises(self, path: Path, request: Request) -> bool:
         """Everything that is not a folder is taken for a video; opening says if it is none."""
         return request.control is None and not path.is_dir()
-
-    def cameras(self, path: Path) -> tuple[str, ...]:
-        """A plain video has one camera without a name of its own."""
-        return (CAMERA,)
 
     def open(self, path: Path, request: Request) -> Source:
         """Probe a video file.
@@ -52,14 +46,6 @@ class VideoFiles:
         """Decode it, in the bounded process."""
         return read_clip(Path(source.uri), limits=limits, camera=source.camera_name)
 
-    def read_geometry(self, source: Source) -> Geometry | None:
-        """A plain video has none."""
-        return None
-
-    def read_scene(self, source: Source) -> Scene | None:
-        """A plain video has none."""
-        return None
-
 
 def reference(path: Path, info: VideoInfo, sha256: str) -> VideoRef:
     """Refer to a probed video file."""
@@ -88,10 +74,3 @@ def notes_on(info: VideoInfo) -> tuple[str, ...]:
     if info.width % 2 or info.height % 2:
         notes.append("an odd size: variants are H.264 4:4:4, because 4:2:0 cannot hold it")
     return tuple(notes)
-
-
-def refuse_unknown_camera(asked: str | None, known: tuple[str, ...]) -> None:
-    """Refuse a camera that is not there, naming those that are."""
-    if asked is not None and asked not in known:
-        message = f"there is no camera {asked!r}; there is: {', '.join(known)}"
-        raise SourceError(message, reason="unknown_camera")
