@@ -1,0 +1,147 @@
+"""The report page: one HTML file beside the results, working from disk, asking nothing of any network."""
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from worldgen.datatypes import Failure, VerdictState
+from worldgen.errors import disk_errors
+from worldgen.report.audits import agreement_of
+from worldgen.report.data import Json, variant_data
+from worldgen.report.protocol import Results
+from worldgen.report.words import details_of, label_of, title_of
+
+STATES: Final[tuple[VerdictState, ...]] = ("accepted", "review", "inconclusive", "rejected")
+_TEMPLATE: Final = Path(__file__).parent / "template"
+_SCRIPTS: Final = ("core.js", "grid.js", "pair.js", "overlay.js", "panel.js", "audits.js", "player.js")
+_LABEL_ORDER: Final = ("clear", "overcast", "fog", "rain", "snow", "low sun", "dusk", "night", "wet", "other")
+
+
+def write_report(results: Results, path: Path, *, title: str = "Variants") -> Path:
+    """Write the page of all results; videos stay beside it and are linked relatively.
+
+    Args:
+        results: A catalogue.
+        path: The HTML file, normally in the results' folder; replaced in one step.
+        title: Heading.
+
+    Raises:
+        OutputError: The place cannot be written.
+        PublishError: A result cannot be read.
+    """
+    tracks: dict[str, Json] = {}
+    variants = [
+        variant_data(results.load(entry.id), entry, results, path, tracks) for entry in results.entries()
+    ]
+    variants.sort(key=lambda v: (_rank(v["label"]), v["title"], v["sourceName"], v["id"]))
+    failures = [_failure_data(f) for f in results.failures()]
+    html = _template().render(
+        title=title,
+        variants=variants,
+        answers=[f for f in failures if f["expected"]],
+        faults=[f for f in failures if not f["expected"]],
+        states=STATES,
+        counts=Counter(v["state"] for v in variants),
+        bars=condition_bars(variants),
+        failing=failing_checks(variants),
+        labels=[name for name in _LABEL_ORDER if any(v["label"] == name for v in variants)],
+        models=sorted({v["model"] for v in variants}),
+        sources=sorted({(v["sourceKey"], v["sourceName"]) for v in variants}),
+        agreement=_agreement(results, variants),
+        style=(_TEMPLATE / "report.css").read_text(),
+        script="\n".join((_TEMPLATE / name).read_text() for name in _SCRIPTS),
+        data=_embedded({"variants": variants, "tracks": tracks}),
+    )
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            partial.write_text(html, encoding="utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return path
+
+
+def condition_bars(variants: Sequence[Json]) -> list[Json]:
+    """Count verdicts per condition class, with the offsets that a stacked bar needs, in percent."""
+    bars = []
+    for label in _LABEL_ORDER:
+        counts = Counter(v["state"] for v in variants if v["label"] == label)
+        total = counts.total()
+        if not total:
+            continue
+        parts, offset = [], 0.0
+        for state in STATES:
+            share = 100.0 * counts[state] / total
+            if share:
+                parts.append({"state": state, "count": counts[state], "x": offset, "width": share})
+            offset += share
+        bars.append({"label": label, "total": total, "accepted": counts["accepted"], "parts": parts})
+    return bars
+
+
+def failing_checks(variants: Sequence[Json]) -> list[tuple[str, int]]:
+    """Count the variants in which each check failed, most often first."""
+    failed = Counter(
+        check for v in variants for check in {f["check"] for f in v["findings"] if f["passed"] is False}
+    )
+    return failed.most_common(8)
+
+
+def _agreement(results: Results, variants: Sequence[Json]) -> Json | None:
+    found = agreement_of((v["state"], results.audits(v["id"])) for v in variants)
+    if not found.variants:
+        return None
+    return {
+        "variants": found.variants,
+        "agree": found.agree,
+        "decided": found.decided,
+        "share": found.share,
+        "strict": found.critic_too_strict,
+        "lenient": found.critic_too_lenient,
+        "undecided": found.undecided,
+    }
+
+
+def _failure_data(failure: Failure) -> Json:
+    return {
+        "title": title_of(failure.spec),
+        "label": label_of(failure.spec),
+        "details": list(details_of(failure.spec)),
+        "code": failure.code,
+        "message": failure.message,
+        "hint": failure.hint,
+        "expected": failure.is_expected,
+        "kind": {"spec.unsupported": "unsupported", "spec.no_change": "no change"}.get(
+            failure.code, "failed"
+        ),
+    }
+
+
+def _rank(label: str) -> int:
+    return _LABEL_ORDER.index(label) if label in _LABEL_ORDER else len(_LABEL_ORDER)
+
+
+def _embedded(value: Json) -> str:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    # Inside a script element only these could end it or open a comment.
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _template() -> Any:  # noqa: ANN401 -- jinja2 is imported here only
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")

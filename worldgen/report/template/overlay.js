@@ -1,0 +1,105 @@
+// Boxes over the picture: what can be trained on in colour, what cannot in grey and dashed.
+const COLOURS = { c: "#54d38a", d: "#f4b740", u: "#7ab8ff", n: "#aeb7c0", i: "#aeb7c0" };
+const NAMES = { c: "clear", d: "degraded", u: "unknown", n: "not visible", i: "ignore" };
+
+function boxesAt(variant, frame) {
+  if (!variant.labels) return [];
+  const tracks = DATA.tracks[variant.labels.tracks];
+  const row = frameRow(variant, frame);
+  if (row < 0) return [];
+  return tracks.boxes[row][1].map(([id, left, top, right, bottom], k) => {
+    const state = variant.labels.states[row][k];
+    const reason = variant.labels.reasons.find(([first, last, who]) => who === id && first <= frame && frame <= last);
+    return { id, left, top, right, bottom, state, category: tracks.categories[id], reason: reason ? words(reason[3]) : "" };
+  });
+}
+
+function frameRow(variant, frame) {
+  const labels = variant.labels;
+  labels.rows ||= new Map(DATA.tracks[labels.tracks].boxes.map(([number], row) => [number, row]));
+  return labels.rows.has(frame) ? labels.rows.get(frame) : -1;
+}
+
+const words = (name) => (name || "").replaceAll("_", " ");
+
+function drawOverlay(canvas, variant, frame, { boxes, finding, plain }) {
+  const ratio = devicePixelRatio || 1;
+  const width = canvas.clientWidth;
+  const height = canvas.clientHeight;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  if (!width || !variant.width) return;
+  const pen = canvas.getContext("2d");
+  pen.scale(ratio, ratio);
+  const sx = width / variant.width;
+  const sy = height / variant.height;
+  if (boxes && variant.labels) {
+    if (!plain) drawRegions(pen, variant, frame, sx, sy);
+    const all = boxesAt(variant, frame).sort((a, b) => (a.state === "i") - (b.state === "i")).reverse();
+    const taken = [];
+    for (const box of all) drawBox(pen, box, sx, sy, plain, taken, width);
+  }
+  if (finding) drawPlaces(pen, variant, frame, finding, sx, sy);
+}
+
+function drawBox(pen, box, sx, sy, plain, taken, width) {
+  // On the source every object is as it was labelled there.
+  const state = plain ? "c" : box.state;
+  const isIgnored = state === "i" || state === "n";
+  pen.strokeStyle = COLOURS[state];
+  pen.lineWidth = isIgnored ? 1.25 : 2;
+  pen.setLineDash(isIgnored ? [4, 4] : []);
+  const [x, y, w, h] = [box.left * sx, box.top * sy, (box.right - box.left) * sx, (box.bottom - box.top) * sy];
+  pen.strokeRect(x, y, w, h);
+  pen.setLineDash([]);
+  const note = plain ? "" : isIgnored ? `: ${box.reason || NAMES[state]}` : state === "c" ? "" : `: ${NAMES[state]}`;
+  drawTag(pen, `${box.category} ${box.id}${note}`, x, y, COLOURS[state], taken, width);
+}
+
+function drawTag(pen, text, x, y, colour, taken, width) {
+  pen.font = "500 11px system-ui, sans-serif";
+  const wide = pen.measureText(text).width + 10;
+  const left = Math.max(0, Math.min(x, width - wide));
+  const top = y - 18 < 0 ? y + 2 : y - 18;
+  const place = { left, top, right: left + wide, bottom: top + 16 };
+  const overlaps = taken.some((t) => t.left < place.right && place.left < t.right && t.top < place.bottom && place.top < t.bottom);
+  if (overlaps) return;
+  taken.push(place);
+  pen.fillStyle = "rgb(7 9 11 / 78%)";
+  pen.fillRect(left, top, wide, 16);
+  pen.fillStyle = colour;
+  pen.fillText(text, left + 5, top + 12);
+}
+
+function drawRegions(pen, variant, frame, sx, sy) {
+  for (const [first, last, reason, left, top, right, bottom] of [...variant.labels.regions, ...variant.unusable]) {
+    if (frame < first || frame > last) continue;
+    const [x, y, w, h] = [left * sx, top * sy, (right - left) * sx, (bottom - top) * sy];
+    pen.save();
+    pen.beginPath();
+    pen.rect(x, y, w, h);
+    pen.clip();
+    pen.strokeStyle = "rgb(200 208 216 / 60%)";
+    pen.lineWidth = 1;
+    for (let k = -h; k < w; k += 7) {
+      pen.beginPath();
+      pen.moveTo(x + k, y + h);
+      pen.lineTo(x + k + h, y);
+      pen.stroke();
+    }
+    pen.restore();
+    drawTag(pen, words(reason), x, y, "#d5dbe1", [], pen.canvas.clientWidth);
+  }
+}
+
+function drawPlaces(pen, variant, frame, finding, sx, sy) {
+  for (const place of finding.places) {
+    if (frame < place.first || frame > place.last) continue;
+    const own = boxesAt(variant, frame).find((b) => b.id === place.object);
+    const box = own ? [own.left, own.top, own.right, own.bottom] : place.box;
+    pen.lineWidth = 3;
+    pen.strokeStyle = finding.passed === false ? "#ff6b5e" : "#ffffff";
+    if (box) pen.strokeRect(box[0] * sx - 3, box[1] * sy - 3, (box[2] - box[0]) * sx + 6, (box[3] - box[1]) * sy + 6);
+    else pen.strokeRect(2, 2, pen.canvas.clientWidth - 4, pen.canvas.clientHeight - 4);
+  }
+}

@@ -1,0 +1,173 @@
+// The player: one variant, watched, compared and audited.
+const pair = new Pair($("video-variant"), $("video-source"), showFrame);
+let current = null;
+let selected = -1;
+
+function layout(name) {
+  if (current && !pair.hasSource) name = "variant";
+  $("stage").dataset.layout = name;
+  for (const input of document.getElementsByName("layout")) input.checked = input.value === name;
+  redraw();
+}
+
+function wipe(percent) {
+  const value = Math.max(0, Math.min(100, percent));
+  $("wipe").value = value;
+  $("stage").style.setProperty("--wipe", `${value}%`);
+}
+
+function redraw() {
+  if (!current || $("player-view").hidden) return;
+  const options = { boxes: $("boxes").checked, finding: current.findings[selected] };
+  drawOverlay($("pane-source").querySelector("canvas"), current, pair.frame, { ...options, plain: true });
+  drawOverlay($("pane-variant").querySelector("canvas"), current, pair.frame, options);
+}
+
+function showFrame(frame) {
+  if (!current) return;
+  $("seek").value = frame;
+  $("seek").setAttribute("aria-valuetext", `frame ${frame} of ${current.frames}`);
+  $("frame").textContent = `frame ${frame} / ${Math.max(0, current.frames - 1)}  ${(pair.times[frame] || 0).toFixed(2)} s`;
+  $("drift").textContent = pair.isPlaying && pair.hasSource ? `clocks ${(pair.drift * 1000).toFixed(0)} ms apart` : "";
+  $("stage").dataset.frame = frame;
+  moveCursors(current, frame);
+  redraw();
+}
+
+function showPlaying() {
+  $("play").replaceChildren(icon(pair.isPlaying ? "pause" : "play"));
+  $("play").setAttribute("aria-label", pair.isPlaying ? "Pause" : "Play");
+}
+
+async function togglePlay() {
+  if (!current || !current.video) return;
+  if (pair.isPlaying) pair.pause();
+  else await pair.play();
+  showPlaying();
+  if (!pair.isPlaying) $("drift").textContent = "";
+}
+
+function stepBy(frames) {
+  if (pair.isPlaying) togglePlay();
+  const from = pair.wanted ?? pair.frame;
+  return pair.seek(from + frames);
+}
+
+function selectFinding(k) {
+  selected = selected === k ? -1 : k;
+  $("findings").querySelectorAll("li").forEach((li, n) => li.firstChild.setAttribute?.("aria-pressed", String(n === selected)));
+  const place = selected >= 0 && current.findings[selected].places[0];
+  if (!place) { redraw(); return; }
+  if (pair.isPlaying) togglePlay();
+  pair.seek(place.first);
+}
+
+function open(id) {
+  current = BY_ID.get(id);
+  selected = -1;
+  $("grid-view").hidden = true;
+  document.querySelector(".top").hidden = true;
+  $("player-view").hidden = false;
+  document.title = `${current.title} - worldgen`;
+  $("player-title").textContent = current.title;
+  const badge = make("span", { class: `badge ${current.state}` }, icon(current.state), current.state);
+  $("player-badge").replaceChildren(badge);
+  $("player-details").textContent = [...current.details, `${current.width || "?"}x${current.height || "?"}`, `${current.frames} frames`, current.sourceName, `made by ${current.model}`].join(" \u00b7 ");
+  const order = visibleIds.includes(id) ? visibleIds : DATA.variants.map((v) => v.id);
+  $("position").textContent = `${order.indexOf(id) + 1} of ${order.length}`;
+  $("stage").style.setProperty("--ratio", `${current.width || 16} / ${current.height || 9}`);
+  $("seek").max = Math.max(0, current.frames - 1);
+  const note = current.blocked ? `No picture: ${current.blocked}` : "";
+  $("stage-note").textContent = note;
+  $("stage-note").hidden = !note;
+  $("stage").classList.toggle("single", Boolean(note));
+  fillFindings(current, selectFinding);
+  fillMarks(current, selectFinding);
+  fillStrips(current, (frame) => stepBy(frame - pair.frame));
+  fillProvenance(current);
+  showAudit(current);
+  if (current.video) pair.load(current);
+  else { pair.pause(); pair.frames = 0; $("frame").textContent = ""; }
+  layout(current.source || !current.video ? (layout.last || "wipe") : "variant");
+  showPlaying();
+  scrollTo(0, 0);
+  $("player-title").focus({ preventScroll: true });
+}
+
+function neighbour(step) {
+  const order = visibleIds.includes(current.id) ? visibleIds : DATA.variants.map((v) => v.id);
+  location.hash = "v=" + order[(order.indexOf(current.id) + step + order.length) % order.length];
+}
+
+function route() {
+  const id = location.hash.replace(/^#v=/, "");
+  if (BY_ID.has(id)) { open(id); return; }
+  const last = current;
+  pair.pause();
+  current = null;
+  $("player-view").hidden = true;
+  $("grid-view").hidden = false;
+  document.querySelector(".top").hidden = false;
+  document.title = `${document.querySelector(".top h1").textContent} - worldgen`;
+  applyFilters();
+  if (last) cards.get(last.id)?.querySelector("a").focus();
+}
+
+$("play").addEventListener("click", togglePlay);
+$("step-back").addEventListener("click", () => stepBy(-1));
+$("step-forward").addEventListener("click", () => stepBy(1));
+$("seek").addEventListener("input", (event) => stepBy(event.target.valueAsNumber - (pair.wanted ?? pair.frame)));
+$("wipe").addEventListener("input", (event) => wipe(event.target.valueAsNumber));
+$("boxes").addEventListener("change", redraw);
+$("loop").addEventListener("change", (event) => { pair.loops = event.target.checked; });
+$("speed").addEventListener("change", (event) => pair.setRate(Number(event.target.value)));
+$("previous").addEventListener("click", () => neighbour(-1));
+$("next").addEventListener("click", () => neighbour(1));
+for (const input of document.getElementsByName("layout")) {
+  input.addEventListener("change", () => { layout.last = input.value; layout(input.value); });
+}
+for (const button of document.querySelectorAll(".decision")) {
+  button.addEventListener("click", () => decide(current, button.dataset.decision, pair.frame));
+}
+$("video-variant").addEventListener("pause", showPlaying);
+$("video-variant").addEventListener("play", showPlaying);
+for (const video of [$("video-variant"), $("video-source")]) {
+  video.addEventListener("error", () => {
+    if (!video.getAttribute("src")) return;
+    $("stage-note").textContent = "This browser cannot play the file: " + video.getAttribute("src");
+    $("stage-note").hidden = false;
+  });
+}
+
+const choose = (name) => { layout.last = name; layout(name); };
+const KEYS = {
+  " ": togglePlay, b: () => $("boxes").click(), j: () => neighbour(1), k: () => neighbour(-1),
+  1: () => choose("wipe"), 2: () => choose("pair"), 3: () => choose("variant"),
+  a: () => decide(current, "accept", pair.frame), r: () => decide(current, "reject", pair.frame), u: () => decide(current, "unsure", pair.frame),
+  e: () => $("reason").focus(), "[": () => wipe($("wipe").valueAsNumber - 5), "]": () => wipe($("wipe").valueAsNumber + 5),
+  Home: () => stepBy(-1e9), End: () => stepBy(1e9), Escape: () => { location.hash = ""; },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
+  const at = document.activeElement;
+  const isText = at.matches?.("textarea, select, input:not([type=range]):not([type=radio]):not([type=checkbox])");
+  if (isText) { if (event.key === "Escape") { at.blur(); event.preventDefault(); } return; }
+  if (event.key === "?") { $("help").showModal(); return; }
+  if (event.key === "s") { saveAudits(); return; }
+  if (!current) return;
+  const isArrow = event.key === "ArrowLeft" || event.key === "ArrowRight";
+  // The wipe and the layout keep their own arrow keys; space presses a focused button.
+  if (isArrow && at.matches?.("#wipe, [type=radio]")) return;
+  if (event.key === " " && at.matches?.("button, a, summary, [type=checkbox]") && at.id !== "play") return;
+  if (isArrow) stepBy((event.key === "ArrowLeft" ? -1 : 1) * (event.shiftKey ? 10 : 1));
+  else if (KEYS[event.key]) KEYS[event.key]();
+  else return;
+  event.preventDefault();
+});
+
+addEventListener("hashchange", route);
+addEventListener("resize", redraw);
+showCount();
+markCards();
+route();
