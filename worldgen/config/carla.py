@@ -111,7 +111,7 @@ def from_carla(
         fields["sun_elevation_deg"] = stated["sun_altitude_angle"]
     if "sun_azimuth_angle" in stated:
         fields["sun_azimuth_deg"] = _half_turn(stated["sun_azimuth_angle"] - heading_deg)
-    return spec_from(fields, where="carla.WeatherParameters")
+    return spec_from(fields, where="carla.WeatherParameters", natural=False)
 
 
 def _check_percent(stated: Mapping[str, float]) -> None:

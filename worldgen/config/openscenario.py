@@ -97,7 +97,7 @@ def from_openscenario(text: str, *, heading_deg: float = 0.0, seed: int = 0, nam
     except (ValueError, TypeError) as exc:
         message = f"OpenSCENARIO environment {environment.get('name', '')!r}: {exc}"
         raise SpecError(message, reason="out_of_range") from exc
-    return spec_from(fields, where="OpenSCENARIO environment")
+    return spec_from(fields, where="OpenSCENARIO environment", natural=False)
 
 
 def _environment_of(text: str) -> ET.Element:

@@ -67,8 +67,13 @@ def parse_spec(phrase: str, *, seed: int = 0, name: str = "", extra: Mapping[str
     )
 
 
-def spec_from(fields: Mapping[str, Any], *, where: str) -> Spec:
+def spec_from(fields: Mapping[str, Any], *, where: str, natural: bool = True) -> Spec:
     """Make a spec of plain values, with our errors instead of pydantic's.
+
+    Args:
+        fields: By their names in `Spec`.
+        where: For messages.
+        natural: Refuse what cannot be in nature; simulators can show that too.
 
     Raises:
         SpecError: `unknown_word` for a field, `out_of_range` for a value, `impossible` for a combination.
@@ -88,7 +93,7 @@ def spec_from(fields: Mapping[str, Any], *, where: str) -> Spec:
             raise SpecError(message, reason="impossible") from exc
         message = f"{where}: {place} = {first['input']!r}: {said}"
         raise SpecError(message, reason="out_of_range") from exc
-    why = impossible(spec)
+    why = impossible(spec) if natural else ""
     if why:
         message = f"{where}: {why}"
         raise SpecError(message, reason="impossible")

@@ -95,7 +95,7 @@ def entries_of(content: Any, *, seed: int, where: str) -> list[Spec]:  # noqa: A
         body = {"title": "", "description": "", **content}
         return list(_preset_of(where, body, seed=seed).specs)
     if isinstance(content, Mapping):
-        content = [content]
+        content = [content] if content else []
     if not isinstance(content, list):
         message = f"{where}: expected a list of specs, got {type(content).__name__}"
         raise SpecError(message, reason="unexpected")
