@@ -116,6 +116,7 @@ def _row(variant: Variant, level: float, recall: Recall) -> dict[str, Any]:
         "low": round(recall.low, 4),
         "high": round(recall.high, 4),
         "found": recall.found,
+        "tracks": recall.tracks,
         "visible": recall.visible,
         "ignored": recall.ignored,
     }
