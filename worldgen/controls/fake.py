@@ -3,7 +3,7 @@
 import numpy as np
 
 from worldgen.controls.extractor import ReadClip
-from worldgen.controls.from_clip import assumed_camera
+from worldgen.controls.camera import assumed_camera
 from worldgen.controls.make import make_control
 from worldgen.controls.settings import DEFAULT_CONTROLS, DEFAULT_GEOMETRY, GeometrySettings
 from worldgen.datatypes import (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from worldgen.controls.from_clip import assumed_camera
+from worldgen.controls.camera import assumed_camera
 from worldgen.controls.relative import RoadFit, fit_to_road, horizon_of_relative, road_prior
 from worldgen.controls.settings import GeometrySettings
 from worldgen.datatypes import ControlKind, ControlRef, Geometry, Origin, Origins, Source, Tag

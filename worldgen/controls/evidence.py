@@ -1,0 +1,148 @@
+"""What the travel of the camera tells about a keyframe: points with depth, and what lies on the road."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float32, UInt8
+
+from worldgen.controls.travel import Pair, plane_homography, triangulated
+from worldgen.datatypes import Camera
+from worldgen.imaging.flow import DenseFlow, pull
+from worldgen.imaging.ground import inverse_ground_depth
+
+Plane = Float32[npt.NDArray[np.float32], "h w"]
+
+_SIGMA_M: Final = 0.004
+"""Error of inverse depth (1/m) at which a point counts one."""
+_MISFIT_PX: Final = 0.8
+_STANDS: Final = 1.35
+"""A point this much nearer than the road at its pixel stands on it."""
+_MOVES: Final = 0.7
+"""A point that seems farther than the road at its pixel by this factor cannot be at rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Fields of one keyframe at the small size."""
+
+    frame: int
+    trust: Plane
+    """How well `inverse` is known, relative; 0 nearly everywhere."""
+    inverse: Plane
+    """1/z in 1/m where `trust` > 0."""
+    ground: Plane
+    """Log-likelihood that the pixel lies on the road plane: > 0 for, < 0 against."""
+
+
+def evidence_of(
+    pair: Pair,
+    camera: Camera,
+    small: Camera,
+    first: UInt8[npt.NDArray[np.uint8], "h w"],
+    second: UInt8[npt.NDArray[np.uint8], "h w"],
+    flow: DenseFlow,
+) -> Evidence:
+    """Gather the evidence of one pair of frames.
+
+    Args:
+        pair: With its scale.
+        camera: Of the size at which points were followed.
+        small: The same camera at the small size.
+        first: Luma of the pair's first frame at the small size.
+        second: Luma of its second frame at the small size.
+        flow: Dense flow to compare the road's motion with.
+    """
+    shape = first.shape
+    ratio = small.width / camera.width
+    plane = inverse_ground_depth(small)
+    trust, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    ground = _photometric(pair, small, first, second, flow)
+    if pair.step_over_height > 0:
+        step = pair.step_over_height * camera.height_m
+        inverse, sigma, misfit = triangulated(pair, camera)
+        inverse, sigma = inverse / step, sigma / step
+        column = np.clip((pair.matches.first[:, 0] * ratio).astype(int), 0, shape[1] - 1)
+        row = np.clip((pair.matches.first[:, 1] * ratio).astype(int), 0, shape[0] - 1)
+        road = plane[row, column]
+        below = road * small.fy * small.height_m > 5.0
+        sharp = sigma < 0.25 * np.maximum(road, 1e-6)
+        # A point "below the road" is a moving one: a car ahead that hardly grows looks far away.
+        moving = below & sharp & (inverse < _MOVES * road - 2 * sigma)
+        astray = misfit > _MISFIT_PX
+        still = ~astray & ~moving & (inverse > -2 * sigma) & (inverse < 0.5)
+        weight = np.clip((_SIGMA_M / np.maximum(sigma, 1e-6)) ** 2, 0.0, 3.0)
+        np.add.at(trust, (row[still], column[still]), weight[still])
+        np.add.at(total, (row[still], column[still]), (weight * np.maximum(inverse, 0.0))[still])
+        stands = still & below & sharp & (inverse > _STANDS * road + 2 * sigma)
+        lies = still & below & sharp & (np.abs(inverse / np.maximum(road, 1e-6) - 1) < 0.2)
+        vote = np.zeros(shape, np.float32)
+        np.add.at(vote, (row[stands], column[stands]), -2.0)
+        np.add.at(vote, (row[moving], column[moving]), -3.0)
+        np.add.at(vote, (row[lies], column[lies]), 2.0)
+        ground += np.clip(cv2.GaussianBlur(vote, (0, 0), 1.5) * 14.0, -3.0, 3.0)
+    mean = np.where(trust > 0, total / np.maximum(trust, 1e-9), 0.0).astype(np.float32)
+    return Evidence(pair.first, np.minimum(trust, 4.0), mean, ground)
+
+
+def _photometric(
+    pair: Pair,
+    small: Camera,
+    first: UInt8[npt.NDArray[np.uint8], "h w"],
+    second: UInt8[npt.NDArray[np.uint8], "h w"],
+    flow: DenseFlow,
+) -> Plane:
+    """Compare the picture with how it would look if everything were road.
+
+    Where the free flow explains the second frame clearly better than the road's motion does, there is no
+    road; where the road's motion explains it clearly better than standing still, there is. Smooth asphalt
+    fits anything and stays at 0.
+    """
+    a = first.astype(np.float32)
+    size = (first.shape[1], first.shape[0])
+    h = plane_homography(small, pair.motion, pair.step_over_height)
+    if pair.step_over_height <= 0:
+        return np.zeros(first.shape, np.float32)
+    as_road = cv2.warpPerspective(second, h, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    inside = cv2.warpPerspective(
+        np.ones_like(second), h, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    )
+    k = np.array([[small.fx, 0, small.cx], [0, small.fy, small.cy], [0, 0, 1.0]])
+    turned = cv2.warpPerspective(
+        second,
+        k @ pair.motion.rotation @ np.linalg.inv(k),
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    free = pull(second.astype(np.float32), flow(first, second))
+    window = (5, 5)
+    road = cv2.blur(np.abs(as_road.astype(np.float32) - a), window)
+    far = cv2.blur(np.abs(turned.astype(np.float32) - a), window)
+    best = cv2.blur(np.abs(free - a), window)
+    against = np.clip((road - best - 3.0) / 4.0, 0.0, 2.5)
+    support = np.clip((far - road - 2.0) / 4.0, 0.0, 2.0)
+    below = inverse_ground_depth(small) > 0
+    return np.asarray(np.where(below & (inside > 0), support - against, 0.0), np.float32)
+
+
+def carried(
+    source: Evidence, to_source: Float32[npt.NDArray[np.float32], "h w 2"], advance_m: float
+) -> tuple[Plane, Plane, Plane]:
+    """Fetch evidence along `to_source` (flow from here to the source's frame).
+
+    Args:
+        source: Evidence of another frame.
+        to_source: Motion in pixels from this frame's pixels to the source's.
+        advance_m: How far the camera went from the source's frame to this one; negative when it is later.
+
+    Returns:
+        Trust, trust times inverse depth as seen from here, ground.
+    """
+    trust = pull(source.trust, to_source)
+    weighted = pull(source.trust * source.inverse, to_source)
+    ground = pull(source.ground, to_source)
+    inverse = weighted / np.maximum(trust, 1e-6)
+    moved = inverse / np.maximum(1.0 - inverse * np.float32(advance_m), 0.2)
+    return trust, trust * moved, ground

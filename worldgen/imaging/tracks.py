@@ -1,0 +1,61 @@
+"""Points followed from one frame to another: few, but good to a tenth of a pixel."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Bool, Float32, UInt8
+
+_WINDOW: Final = (15, 15)
+_LEVELS: Final = 4
+_RETURN_PX: Final = 0.5
+"""A point that does not come back to within this distance was lost or hidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Pixels of a first frame and where they are in a second."""
+
+    first: Float32[npt.NDArray[np.float32], "n 2"]
+    second: Float32[npt.NDArray[np.float32], "n 2"]
+
+    def __len__(self) -> int:
+        """Count the points."""
+        return len(self.first)
+
+    @property
+    def flow(self) -> Float32[npt.NDArray[np.float32], "n 2"]:
+        """Motion in pixels."""
+        return self.second - self.first
+
+
+def corners(
+    grey: UInt8[npt.NDArray[np.uint8], "h w"],
+    *,
+    count: int = 600,
+    spacing: float = 6.0,
+    mask: Bool[npt.NDArray[np.bool_], "h w"] | None = None,
+) -> Float32[npt.NDArray[np.float32], "n 2"]:
+    """Find points worth following (Shi and Tomasi 1994)."""
+    where = None if mask is None else mask.astype(np.uint8)
+    found = cv2.goodFeaturesToTrack(grey, count, 0.005, spacing, mask=where)
+    return np.zeros((0, 2), np.float32) if found is None else np.asarray(found[:, 0], np.float32)
+
+
+def follow(
+    first: UInt8[npt.NDArray[np.uint8], "h w"],
+    second: UInt8[npt.NDArray[np.uint8], "h w"],
+    points: Float32[npt.NDArray[np.float32], "n 2"],
+) -> Matches:
+    """Follow points from one frame to another and back (Lucas and Kanade 1981, pyramidal)."""
+    if len(points) == 0:
+        return Matches(points, points)
+    moved, there, _ = cv2.calcOpticalFlowPyrLK(
+        first, second, points[:, None], None, winSize=_WINDOW, maxLevel=_LEVELS
+    )
+    back, home, _ = cv2.calcOpticalFlowPyrLK(second, first, moved, None, winSize=_WINDOW, maxLevel=_LEVELS)
+    error = np.hypot(*(back[:, 0] - points).T)
+    good = (error < _RETURN_PX) & (there[:, 0] > 0) & (home[:, 0] > 0)
+    return Matches(points[good], np.asarray(moved[good, 0], np.float32))
