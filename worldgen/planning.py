@@ -215,7 +215,7 @@ def is_unchanged(spec: Spec, condition: Condition) -> bool:
     met = {
         "clouds_okta": _has_clouds(spec.clouds_okta, condition),
         "sun_elevation_deg": sun is not None and _darkness(sun) == _DARKNESS.get(label, 0),
-        "sun_azimuth_deg": sun is not None and sun > 12,
+        "sun_azimuth_deg": sun is not None,  # Decided by the elevation.
         "wetness": (spec.wetness or 0) < 0.1 and not condition.is_wet,
         "spray": not spec.spray,
         "lens_drops": not spec.lens_drops,
