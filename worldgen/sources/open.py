@@ -153,7 +153,7 @@ def _calibration(given: Path | Camera, source: Source) -> Camera:
         return given
     from worldgen.sources.calibration import read_calibration
 
-    return _fitted(read_calibration(Path(given)), source)
+    return _fitted(read_calibration(Path(given), width=source.width, height=source.height), source)
 
 
 def _fitted(camera: Camera, source: Source) -> Camera:
