@@ -1,0 +1,1 @@
+"""World models: from a plan to a candidate."""

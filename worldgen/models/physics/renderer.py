@@ -1,14 +1,28 @@
-"""The renderer: every effect in the order in which light meets it, one frame at a time."""
+"""The renderer: every effect in the order in which light meets it, one frame at a time.
+
+surfaces (snow, sand, wet) -> illumination (overcast, night, sun) -> mirror images on wet ground ->
+participating medium -> particles -> lens -> exposure -> sensor noise -> tone curve -> 8 bits
+"""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from worldgen.datatypes import Clip, Condition, Geometry, Spec
+from worldgen.models.physics.clouds import Clouds
+from worldgen.models.physics.cover import SandCover, SnowCover
+from worldgen.models.physics.lens import LensDrops
 from worldgen.models.physics.light import Encoder, Picture
 from worldgen.models.physics.look import Look, look_of
 from worldgen.models.physics.medium import apply_medium, medium_of
-from worldgen.models.physics.scene import Scene
+from worldgen.models.physics.night import darken, illumination_of
+from worldgen.models.physics.overcast import close_sky
+from worldgen.models.physics.rain import Rain
+from worldgen.models.physics.scene import Scene, View
+from worldgen.models.physics.sensor import Sensor
+from worldgen.models.physics.snow import Snow
+from worldgen.models.physics.sun import LowSun
+from worldgen.models.physics.wet import WetGround
 
 
 class FrameRenderer:
@@ -25,27 +39,73 @@ class FrameRenderer:
     def __init__(self, clip: Clip, geometry: Geometry, spec: Spec, condition: Condition, seed: int) -> None:
         self.scene = Scene(clip, geometry)
         self.look: Look = look_of(spec, condition)
+        self.condition = condition
         self.seed = seed
-        self._medium = medium_of(self.look)
-        self._gain = np.float32(2.0**self.look.exposure_stops)
-        self._encoder = Encoder(clip.size, knee=1.0, seed=seed)
+        look, size = self.look, clip.size
+        self._medium = medium_of(look)
+        self._clouds = Clouds(seed) if look.overcast > 0 else None
+        self._illumination = illumination_of(look) if look.night > 0 else None
+        self._sun = LowSun(self.scene, look) if look.low_sun else None
+        self._wet = (
+            WetGround(look.wetness, seed, is_raining=look.rain_mm_h > 0) if look.wetness > 0.02 else None
+        )
+        self._snow_cover = SnowCover(look.snow_cover, seed, self.scene) if look.snow_cover > 0.01 else None
+        self._sand = SandCover(look.sand_cover, seed) if look.sand_cover > 0.01 else None
+        self._rain = Rain(look.rain_mm_h, seed, night=look.night) if look.rain_mm_h >= 0.05 else None
+        self._snow = Snow(look.snow_mm_h, seed, night=look.night) if look.snow_mm_h >= 0.02 else None
+        self._drops = LensDrops(look.lens_drops, size, seed) if look.lens_drops > 0.01 else None
+        self._sensor = None
+        if look.night > 0:
+            self._sensor = Sensor(size, gain=0.0011 * look.night, read=0.0025 * look.night, seed=seed)
+        has_lamps = look.night > 0 or look.low_sun
+        self._gain = np.float32(2.0**look.exposure_stops)
+        self._encoder = Encoder(size, knee=0.72 if has_lamps else 1.0, seed=seed)
 
     def render(self, index: int) -> Picture:
         """Render one frame."""
         view = self.scene.view(index)
+        for surface in (self._snow_cover, self._sand):
+            if surface is not None:
+                surface.lie(view)
+        if self._wet is not None:
+            self._wet.soak(view)
+        self._illuminate(view)
+        if self._wet is not None:
+            self._wet.mirror(view)
         if self._medium is not None:
-            apply_medium(view, self._medium)
+            ambient = None if self._illumination is None else self._illumination.ambient
+            apply_medium(view, self._medium, ambient)
+        beam = self._illumination.headlights if self._illumination is not None else 0.0
+        for falling in (self._rain, self._snow):
+            if falling is not None:
+                falling.fall(view, headlights=beam)
+        if self._drops is not None:
+            self._drops.refract(view)
         if self._gain != 1:
             view.light *= self._gain
+        if self._sensor is not None:
+            self._sensor.expose(view.light, index)
         return self._encoder.encode(view.light, index)
+
+    def _illuminate(self, view: View) -> None:
+        has_shadows = self.condition.has_hard_shadows
+        if self._illumination is not None:
+            darken(view, self._illumination, has_hard_shadows=has_shadows)
+        elif self._clouds is not None:
+            closed = self.condition.label in ("overcast", "rain", "fog", "snow")
+            close_sky(view, self.look, self._clouds, has_hard_shadows=has_shadows, is_closed=closed)
+        if self._sun is not None:
+            self._sun.shine(view)
 
     @property
     def rendered(self) -> dict[str, float | str]:
         """The condition as rendered, for labels and provenance."""
-        look = self.look
-        values: dict[str, float | str] = {"pose_origin": self.scene.pose_origin} if look.snow_cover else {}
+        values: dict[str, float | str] = {}
         if self._medium is not None:
             values["extinction_per_m"] = self._medium.extinction
+        if self._sun is not None:
+            values["sun_azimuth_deg"] = self._sun.azimuth_deg
+            values["sun_seen_share"] = float(np.mean(self._sun.seen))
         return values
 
 

@@ -1,6 +1,6 @@
 """The scene: what every effect reads of one clip, prepared once, and of one frame, as it is rendered."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
@@ -97,6 +97,18 @@ class Scene:
         """Open one frame."""
         return View(scene=self, index=index, light=decode(self.clip.frames[index]))
 
+    @cached_property
+    def reflectance_gain(self) -> float:
+        """What turns source light into reflectance: the road's median becomes asphalt's 12% (bounded)."""
+        picks = np.unique(np.linspace(0, len(self.clip) - 1, min(len(self.clip), 5)).round().astype(int))
+        levels = []
+        for i in picks:
+            view = self.view(int(i))
+            road = view.paved[::4, ::4]
+            if road.mean() > 0.02:
+                levels.append(float(np.median(view.luma[::4, ::4][road])))
+        return float(np.clip(0.12 / np.median(levels), 0.6, 2.5)) if levels else 1.0
+
     def map(self, name: str, index: int) -> npt.NDArray[np.generic] | None:
         """Return one frame of a geometry array at the clip's size (nearest neighbour), or None."""
         array = getattr(self.geometry, name)
@@ -117,13 +129,13 @@ class View:
     scene: Scene
     index: int
     light: Linear
-    glow: Linear | None = field(default=None)
-    """Light of lamps, sun and their scattering, added after the medium."""
 
     @cached_property
     def source(self) -> Linear:
         """The frame as the source has it, in linear light."""
-        return decode(self.scene.clip.frames[self.index])
+        source = decode(self.scene.clip.frames[self.index])
+        source.flags.writeable = False
+        return source
 
     @property
     def plane(self) -> GroundPlane:
@@ -159,9 +171,18 @@ class View:
         return np.asarray(sky if self.tags is None else sky | (self.tags == Tag.SKY))
 
     @cached_property
+    def _matte(self) -> tuple[Plane, Linear | None]:
+        return self.scene.skies.matte(self.sky_mask, self.source)
+
+    @property
     def sky(self) -> Plane:
         """Share of the sky per pixel, 0..1, soft where leaves and wires mix with it."""
-        return self.scene.skies.alpha(self.sky_mask, self.source)
+        return self._matte[0]
+
+    @property
+    def local_sky(self) -> Linear | None:
+        """The source's own sky around each pixel; None when none is seen."""
+        return self._matte[1]
 
     @cached_property
     def ego(self) -> Mask | None:
@@ -239,6 +260,14 @@ class View:
     def sky_light(self) -> Float32[npt.NDArray[np.float32], "3"]:
         """Colour of the source's sky near the horizon, steady over time."""
         return np.asarray(self.scene.skies.horizon[self.index], np.float32)
+
+    @cached_property
+    def footprint_m(self) -> Plane:
+        """Ground covered by one pixel along the view: z^2 / (fy * camera height)."""
+        z = np.minimum(self.depth_m, 500)
+        return np.asarray(
+            z * z * np.float32(1 / (self.scene.camera.fy * self.plane.camera_height_m)), np.float32
+        )
 
     @cached_property
     def luma(self) -> Plane:

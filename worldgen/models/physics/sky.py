@@ -32,29 +32,40 @@ class Skies:
     is_true: bool
     """Whether the outline is the simulator's."""
 
-    def alpha(self, mask: Bool[npt.NDArray[np.bool_], "h w"], source: Linear) -> Plane:
-        """Share of the sky per pixel: the mask, opened to sky-coloured gaps between leaves and wires.
+    def matte(self, mask: Bool[npt.NDArray[np.bool_], "h w"], source: Linear) -> tuple[Plane, Linear | None]:
+        """Share of the sky per pixel, and the sky's own light around it (None when no sky is seen).
 
-        Along the mask's outline (8 px for 720 rows) and above it, a pixel counts as sky by how close its
-        darkest channel comes to the sky's own light nearby: leaves are darker, the sky's holes are not.
+        A pixel within 2 px (at 720 rows) of the mask's outline is a mix of sky and object: its share is how
+        close its darkest channel comes to the sky's light nearby, as if the object were black, so that no
+        bright rim is left when the sky is taken away. Out to 8 px only pixels as bright as the sky itself
+        count: the gaps between leaves and wires.
         """
         hard = mask.astype(np.float32)
+        if not mask.any():
+            return hard, None
         scale = mask.shape[0] / _EDGE_PX
-        soft = cv2.GaussianBlur(hard, (0, 0), max(0.5, 0.7 * scale))
-        if not self.is_seen or not mask.any():
-            return np.asarray(soft)
-        reach = max(3, round(16 * scale) | 1)
-        band = cv2.blur(hard, (reach, reach))
+        if not self.is_seen:
+            return np.asarray(cv2.GaussianBlur(hard, (0, 0), max(0.5, 0.7 * scale)), np.float32), None
         local = _local_sky(source, hard)
-        ratio = np.min(source / np.maximum(local, 1e-3), axis=2)
-        like = np.clip((ratio - 0.55) / 0.3, 0, 1)
+        r, g, b = cv2.split(source / np.maximum(local, 1e-3))
+        ratio = np.minimum(np.minimum(r, g), b)
+        near = _spread(hard, 2 * scale)
+        wide = _spread(hard, 8 * scale)
+        mixed = np.clip(near * 4, 0, 1) * np.clip(ratio, 0, 1)
+        gaps = np.clip(wide * 6, 0, 1) * np.clip((ratio - 0.7) / 0.2, 0, 1)
+        outside = np.maximum(mixed, gaps)
+        if self.is_true:
+            outside = mixed
         inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        edge = np.clip(band * 4, 0, 1) * like
-        inside = np.maximum(like, np.clip(band * 2 - 1, 0, 1)) if not self.is_true else soft
-        return np.asarray(
-            np.where(inner, 1.0, np.where(mask, inside, np.minimum(edge, 1.0) if not self.is_true else soft)),
-            np.float32,
-        )
+        # An estimated mask may have swallowed wires and branches: inside, what is much darker stays.
+        inside = np.ones_like(hard) if self.is_true else np.clip((ratio - 0.35) / 0.3, 0, 1)
+        alpha = np.where(inner, inside, np.where(mask, np.clip(ratio, 0, 1), outside))
+        return np.asarray(alpha, np.float32), local
+
+
+def _spread(hard: Plane, pixels: float) -> Plane:
+    size = 2 * max(1, round(pixels)) + 1
+    return np.asarray(cv2.blur(hard, (size, size)), np.float32)
 
 
 def _local_sky(source: Linear, hard: Plane) -> Linear:

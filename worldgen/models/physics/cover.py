@@ -1,0 +1,162 @@
+"""Cover: snow or sand lying on the ground, fixed to the world."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float64
+
+from worldgen.datatypes import Tag
+from worldgen.models.physics.light import LUMA, Linear, Plane
+from worldgen.models.physics.ops import fill, mix, smoothstep
+from worldgen.models.physics.scene import Scene, View
+from worldgen.models.physics.texture import Texture
+
+SNOW_ALBEDO: Final = 0.82
+"""Fresh to settled snow (Warren 1982)."""
+SAND: Final = np.array([0.62, 0.47, 0.30], np.float32)
+"""Linear colour of dry quartz sand relative to a white in the same light."""
+_TRACKS_M: Final = 0.78
+"""Half the track width of a car: wheels press and clear two stripes."""
+_LANE_M: Final = 3.5
+
+
+class SnowCover:
+    """Snow on the ground and on what looks up; never on car sides, people or the recording vehicle.
+
+    Args:
+        share: Of the ground that is covered, 0..1.
+        seed: Of the patches.
+        scene: Whose driven path leaves wheel tracks.
+    """
+
+    def __init__(self, share: float, seed: int, scene: Scene) -> None:
+        self._share = share
+        self._patches = Texture(seed + 21, falloff=1.5, lowest=2)
+        self._relief = Texture(seed + 22, falloff=1.0, lowest=6)
+        self._path = driven_path(scene)
+
+    def lie(self, view: View) -> None:
+        """Cover the ground of one frame in place, before it is lit."""
+        right, ahead = view.ground_xy
+        foot = view.footprint_m
+        patches = self._patches.on_ground(right, ahead, foot, 0.06)
+        relief = self._relief.on_ground(right, ahead, foot, 0.012)
+        worn = self._worn(right, ahead) * view.paved
+        share = np.float32(self._share) * (1 - np.float32(0.75 - 0.45 * self._share) * worn)
+        # Texture values are equalised: the share of them above 1 - s is s.
+        level = 0.8 * patches + 0.2 * relief
+        cover = smoothstep(-0.07, 0.07, np.asarray(level - (1 - share) * 1.02, np.float32))
+        cover *= view.flat
+        white = self._snow(view, relief, worn)
+        mix(view.light, white, np.asarray(np.minimum(cover, 0.97), np.float32))
+        self._on_plants(view)
+
+    def _worn(self, right: Plane, ahead: Plane) -> Plane:
+        """How far wheels have worn the snow: two stripes along the driven path and along lanes beside it."""
+        lateral = lateral_distance(self._path, right, ahead)
+        stripes = np.zeros_like(lateral)
+        for lane in (-_LANE_M, 0.0, _LANE_M):
+            for wheel in (-_TRACKS_M, _TRACKS_M):
+                away = (lateral - np.float32(lane + wheel)) * np.float32(1 / 0.30)
+                stripes = np.maximum(stripes, np.exp(-away * away))
+        return np.asarray(stripes, np.float32)
+
+    def _snow(self, view: View, relief: Plane, worn: Plane) -> Linear:
+        """Radiance of snow: its albedo in the light that falls on this ground.
+
+        The light is read off the source: the ground's own brightness against its median, smoothed, so that
+        shade stays shade; the median stands for asphalt of 12%.
+        """
+        white = SNOW_ALBEDO * level_of_white(view)
+        small = cv2.resize(view.luma, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+        flat = cv2.resize(view.flat.astype(np.float32), small.shape[::-1], interpolation=cv2.INTER_AREA)
+        shade = cv2.GaussianBlur(small * flat, (0, 0), 2.5) / np.maximum(
+            cv2.GaussianBlur(flat, (0, 0), 2.5), 1e-3
+        )
+        usual = float(np.median(small[flat > 0.9])) if (flat > 0.9).any() else 0.1
+        shading = np.clip(shade / max(usual, 1e-3), 0.5, 1.35) ** 0.45
+        full = cv2.resize(
+            np.asarray(shading, np.float32), view.luma.shape[::-1], interpolation=cv2.INTER_LINEAR
+        )
+        # Low bumps catch the light; wheel tracks are pressed, grey and wet.
+        light = full * (1 + np.float32(0.22) * (relief - 0.5)) * (1 - np.float32(0.38) * worn)
+        light *= np.float32(white)
+        return np.asarray(cv2.merge([0.965 * light, 0.985 * light, 1.015 * light]), np.float32)
+
+    def _on_plants(self, view: View) -> None:
+        """Powder crowns: leaves that catch the sky (brighter than their surroundings) carry snow.
+
+        Read off the picture itself, so it moves with the tree.
+        """
+        plants = view.has_tag(Tag.VEGETATION, Tag.TERRAIN) & ~view.flat
+        if not plants.any():
+            return
+        luma = view.luma
+        around = cv2.blur(luma, (15, 15))
+        catch = smoothstep(0.75, 1.6, np.asarray(luma / np.maximum(around, 1e-3), np.float32))
+        weight = (np.float32(0.62 * self._share) * catch + np.float32(0.16 * self._share)) * plants
+        weight *= 1 - view.sky
+        white = np.float32(0.75 * SNOW_ALBEDO * level_of_white(view))
+        mix(view.light, fill(view.light, (0.97 * white, 0.99 * white, white)), np.asarray(weight, np.float32))
+
+
+class SandCover:
+    """Drifted sand on the road: thin tongues along the wind, thicker patches where more is asked."""
+
+    def __init__(self, share: float, seed: int) -> None:
+        self._share = share
+        self._tongues = Texture(seed + 31, falloff=1.5, stretch=3.0, lowest=2)
+        self._grain = Texture(seed + 32, falloff=0.7, lowest=10)
+
+    def lie(self, view: View) -> None:
+        """Cover the ground of one frame in place, before it is lit."""
+        right, ahead = view.ground_xy
+        foot = view.footprint_m
+        tongues = self._tongues.on_ground(right + 0.5 * ahead, ahead - 0.5 * right, foot, 0.05)
+        grain = self._grain.on_ground(right, ahead, foot, 0.01)
+        level = 0.85 * tongues + 0.15 * grain
+        cover = (
+            smoothstep(-0.12, 0.10, np.asarray(level - np.float32(1 - self._share), np.float32)) * view.flat
+        )
+        tone = np.float32(0.85 * level_of_white(view)) * (0.88 + 0.24 * grain)
+        sand = cv2.merge([tone * c for c in SAND])
+        mix(view.light, np.asarray(sand, np.float32), np.asarray(np.minimum(cover, 0.94), np.float32))
+
+
+def level_of_white(view: View) -> float:
+    """Radiance of a white diffuser on this ground in the source's light, held below clipping.
+
+    Asphalt of 12% gives one estimate, the sky's own brightness (a diffuser under a closed sky is about as
+    bright as the sky) the other; the geometric mean is steadier than either.
+    """
+    sky = float(view.sky_light @ np.array(LUMA, np.float32))
+    ground = 1.0 / view.scene.reflectance_gain
+    return float(np.clip(np.sqrt(sky * ground), 0.35, 0.92))
+
+
+def driven_path(scene: Scene) -> Float64[npt.NDArray[np.float64], "n 2"]:
+    """The camera's track over the ground (right, ahead), continued straight for 80 m both ways."""
+    track = scene.poses[:, :3, 3] @ scene.level[:2].T
+    heading = scene.poses[-1, :3, 2] @ scene.level[:2].T
+    first = scene.poses[0, :3, 2] @ scene.level[:2].T
+    ends = np.linspace(4, 80, 20)[:, None]
+    before = track[0] - ends[::-1] * first / max(float(np.linalg.norm(first)), 1e-6)
+    after = track[-1] + ends * heading / max(float(np.linalg.norm(heading)), 1e-6)
+    return np.asarray(np.vstack([before, track, after]))
+
+
+def lateral_distance(path: Float64[npt.NDArray[np.float64], "n 2"], right: Plane, ahead: Plane) -> Plane:
+    """Metres to the right of the path, looked up by how far ahead a point lies.
+
+    Good while the path heads within some 60 degrees of the first frame's heading; sharper turns lose their
+    tracks rather than bend them.
+    """
+    order = np.argsort(path[:, 1], kind="stable")
+    along, across = path[order, 1], path[order, 0]
+    grid = np.arange(along[0], along[-1], 0.5)
+    table = np.interp(grid, along, across).astype(np.float32).reshape(1, -1)
+    index = np.asarray((ahead - np.float32(grid[0])) * np.float32(2), np.float32)
+    found = cv2.remap(table, index, np.zeros_like(index), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(right - found, np.float32)

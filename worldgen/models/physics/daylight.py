@@ -1,0 +1,48 @@
+"""Daylight: taking the sun's part out of a scene."""
+
+import cv2
+import numpy as np
+
+from worldgen.models.physics.light import Plane
+from worldgen.models.physics.ops import enlarge, reduce, scale
+from worldgen.models.physics.scene import View
+
+_REDUCE = 4
+MOST_LIFT = 2.2
+"""Sun and sky light a road about four times as strongly as the sky alone; lifting more shows the noise."""
+
+
+def soften_shadows(view: View, strength: float) -> None:
+    """Lift hard shadows on the ground towards what lies around them, in place.
+
+    Reference light is the bright part (a wide mean of what is above the local mean) of each surface's
+    surroundings; darker stretches are lifted by a smooth gain, brighter ones (markings) stay. Reflectance
+    and shadow cannot be told apart from one picture, so the lift is bounded and partial.
+
+    Args:
+        view: The frame under work.
+        strength: 0 leaves shadows, 1 removes what can be removed.
+    """
+    flat = view.flat
+    if strength <= 0 or flat.mean() < 0.02:
+        return
+    mask = reduce(flat.astype(np.float32), _REDUCE)
+    luma = reduce(view.luma, _REDUCE)
+    rows = luma.shape[0]
+    wide = _masked_mean(luma, mask, 0.16 * rows)
+    bright = mask * (luma > wide)
+    # Markings would pull the reference up: what is far brighter than its surroundings is left out.
+    bright *= luma < 1.8 * wide
+    reference = _masked_mean(luma, bright + 1e-3 * mask, 0.16 * rows)
+    level = _masked_mean(luma, mask, 0.008 * rows)
+    ratio = np.clip(level / np.maximum(reference, 1e-4), 1 / MOST_LIFT, 1)
+    gain = np.where(mask > 0.5, ratio ** np.float32(-strength), 1).astype(np.float32)
+    full = enlarge(np.asarray(cv2.GaussianBlur(gain, (0, 0), 0.8), np.float32), view.light)
+    full[~flat] = 1
+    scale(view.light, full)
+
+
+def _masked_mean(value: Plane, weight: Plane, sigma: float) -> Plane:
+    sigma = max(0.6, sigma)
+    total = cv2.GaussianBlur(value * weight, (0, 0), sigma)
+    return np.asarray(total / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-4), np.float32)

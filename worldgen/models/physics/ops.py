@@ -1,0 +1,67 @@
+"""Operations on whole frames, in place where they can be: the renderer's arithmetic."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from worldgen.models.physics.light import LUMA, Linear, Plane
+
+
+def scale(light: Linear, plane: Plane) -> None:
+    """Multiply every channel by a plane."""
+    cv2.multiply(light, cv2.merge([plane, plane, plane]), dst=light)
+
+
+def tint(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32]) -> None:
+    """Multiply by one colour."""
+    recolour(light, np.diag(np.asarray(colour, np.float32)))
+
+
+def recolour(light: Linear, matrix: npt.NDArray[np.float32]) -> None:
+    """Multiply every pixel by a 3x3 matrix (or 3x4, with an offset)."""
+    cv2.transform(light, matrix, dst=light)
+
+
+def saturation(share: float) -> npt.NDArray[np.float32]:
+    """Matrix that keeps `share` of the colour and all of the luminance."""
+    grey = np.tile(np.array(LUMA, np.float32), (3, 1))
+    return np.asarray(share * np.eye(3, dtype=np.float32) + (1 - share) * grey, np.float32)
+
+
+def mix(light: Linear, other: Linear, weight: Plane) -> None:
+    """Move towards another picture: light (1 - weight) + other weight."""
+    cv2.blendLinear(light, other, 1 - weight, weight, dst=light)
+
+
+def fill(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32]) -> Linear:
+    """A picture of one colour, as large as `light`."""
+    other = np.empty_like(light)
+    other[:] = np.asarray(colour, np.float32)
+    return other
+
+
+def add(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32], plane: Plane) -> None:
+    """Add light of one colour, strong as `plane`."""
+    c = [float(v) for v in colour]
+    cv2.add(light, cv2.merge([plane * np.float32(v) for v in c]), dst=light)
+
+
+def smoothstep(low: float, high: float, x: Plane) -> Plane:
+    """0 below `low`, 1 above `high`, smooth between (Hermite)."""
+    t = np.clip((x - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def enlarge(small: npt.NDArray[np.float32], like: Linear) -> npt.NDArray[np.float32]:
+    """Scale a smooth small picture up to a frame."""
+    h, w = like.shape[:2]
+    return np.asarray(cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def reduce(picture: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.float32]:
+    """Scale down by area."""
+    h, w = picture.shape[:2]
+    size = (max(1, w // factor), max(1, h // factor))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)

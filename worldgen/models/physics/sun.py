@@ -1,0 +1,190 @@
+"""Low sun: warm light, the disc and its glare where geometry lets it through, and the lens's answer."""
+
+import math
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+
+from worldgen.models.physics.light import HEADROOM, Plane
+from worldgen.models.physics.look import Look
+from worldgen.models.physics.ops import add, enlarge, recolour, saturation, scale
+from worldgen.models.physics.scene import Scene, View
+
+_SMALL: Final = 4
+DEFAULT_AZIMUTH_DEG: Final = 8.0
+"""Where the sun stands when a spec leaves it open: nearly ahead, as a driver means it by 'low sun'."""
+
+
+class LowSun:
+    """A sun at a given elevation and azimuth, seen or not seen by the camera.
+
+    Args:
+        scene: The clip.
+        look: With sun_elevation_deg; azimuth relative to the heading at the first frame, 90 is right.
+    """
+
+    def __init__(self, scene: Scene, look: Look) -> None:
+        elevation = math.radians(look.sun_elevation_deg or 5.0)
+        self.azimuth_deg = DEFAULT_AZIMUTH_DEG if look.sun_azimuth_deg is None else look.sun_azimuth_deg
+        azimuth = math.radians(self.azimuth_deg)
+        level = np.array(
+            [
+                math.cos(elevation) * math.sin(azimuth),
+                math.cos(elevation) * math.cos(azimuth),
+                math.sin(elevation),
+            ]
+        )
+        self._world = level @ scene.level
+        self._elevation_deg = look.sun_elevation_deg or 5.0
+        self._scene = scene
+        self.colour = sun_colour(self._elevation_deg)
+        self.seen = self._visibility(scene)
+
+    def direction(self, index: int) -> npt.NDArray[np.float32]:
+        """Unit vector to the sun in camera axes."""
+        return np.asarray(self._world @ self._scene.poses[index][:3, :3], np.float32)
+
+    def cosine(self, index: int) -> Plane:
+        """Cosine of the angle between each ray and the sun, at a quarter of the size."""
+        d = self.direction(index)
+        rays = self._scene.rays[_SMALL // 2 :: _SMALL, _SMALL // 2 :: _SMALL]
+        length = self._scene.ray_length[_SMALL // 2 :: _SMALL, _SMALL // 2 :: _SMALL]
+        return np.asarray((rays[..., 0] * d[0] + (rays[..., 1] * d[1] + d[2])) / length, np.float32)
+
+    def _visibility(self, scene: Scene) -> npt.NDArray[np.float64]:
+        """Share of a disc around the sun that is sky, per frame, smoothed over a fifth of a second.
+
+        Outside the picture the geometry is silent: the share at the nearest border pixel stands for it.
+        """
+        width, height = scene.size
+        shares = []
+        for index in range(len(scene.clip)):
+            d = self.direction(index)
+            if d[2] <= 0.05:
+                shares.append(0.0)
+                continue
+            u = scene.camera.fx * d[0] / d[2] + scene.camera.cx
+            v = scene.camera.fy * d[1] / d[2] + scene.camera.cy
+            radius = max(2, round(scene.camera.fx * math.tan(math.radians(0.6))))
+            x, y = int(np.clip(u, 0, width - 1)), int(np.clip(v, 0, height - 1))
+            depth = np.asarray(scene.map("depth_m", index))
+            window = depth[max(0, y - radius) : y + radius + 1, max(0, x - radius) : x + radius + 1]
+            shares.append(float(np.isinf(window).mean()))
+        sigma = max(0.5, 0.2 * scene.clip.fps)
+        return np.asarray(gaussian_filter1d(np.array(shares), sigma, mode="nearest"))
+
+    def shine(self, view: View) -> None:
+        """Light a view by this sun, in place: surfaces, sky, road, disc."""
+        index = view.index
+        d = self.direction(index)
+        seen = float(self.seen[index])
+        ahead = float(np.clip(d[2], 0, 1))
+        cosine = self.cosine(index)
+        angle = np.degrees(np.arccos(np.clip(cosine, -1, 1))).astype(np.float32)
+        # Against the sun the camera shows shaded sides and closes its iris; with it, lit ones.
+        gain = 0.95 - 0.42 * ahead**3
+        warm = np.array([1.10, 0.97, 0.72], np.float32) * np.float32(gain)
+        sky = view.sky
+        sky_light = view.light * sky[..., None] if sky.any() else None
+        recolour(view.light, np.diag(warm) @ saturation(0.92))
+        if sky_light is not None:
+            self._paint_sky(view, angle)
+        self._glitter(view, d, seen)
+        self._glare(view, angle, seen)
+
+    def _paint_sky(self, view: View, angle: Plane) -> None:
+        """Warm the sky towards the sun: scattered light falls off with the angle (aureole and glow)."""
+        base = np.float32(0.75)
+        near = np.exp(-angle / 7.0)
+        wide = np.exp(-angle / 28.0)
+        sky = view.sky
+        gain = enlarge(np.asarray(base * (0.55 + 0.65 * wide), np.float32), view.light)
+        weight = np.asarray(sky * (1 - gain), np.float32)
+        scale(view.light, 1 - weight)
+        add(
+            view.light,
+            self.colour * np.float32(0.55),
+            sky * enlarge(np.asarray(wide, np.float32), view.light),
+        )
+        add(
+            view.light, self.colour * np.float32(1.6), sky * enlarge(np.asarray(near, np.float32), view.light)
+        )
+
+    def _glitter(self, view: View, d: npt.NDArray[np.float32], seen: float) -> None:
+        """The sun's mirror image, drawn out over a rough road: a lobe around the reflected ray.
+
+        Reflectance follows Schlick (1994) with 4% at normal incidence, weakened to the few percent of dry
+        asphalt that faces the right way (Cox and Munk 1954 is the wet limit).
+        """
+        if d[2] <= 0.1 or seen <= 0.02:
+            return
+        up = view.plane.up.astype(np.float32)
+        mirrored = d - 2 * float(d @ up) * up
+        rays = self._scene.rays[_SMALL // 2 :: _SMALL, _SMALL // 2 :: _SMALL]
+        length = self._scene.ray_length[_SMALL // 2 :: _SMALL, _SMALL // 2 :: _SMALL]
+        x, y = rays[..., 0], rays[..., 1]
+        across = x - mirrored[0] / mirrored[2]
+        along = y - mirrored[1] / mirrored[2]
+        grazing = np.clip(-(x * up[0] + y * up[1] + up[2]) / length, 0, 1)
+        fresnel = 0.04 + 0.96 * (1 - grazing) ** 5
+        spread = 0.05 + 0.25 * np.clip(along, 0, None)
+        lobe = np.exp(-((across / spread) ** 2) - (along / 0.30) ** 2) * fresnel
+        light = enlarge(np.asarray(lobe * np.float32(0.9 * seen), np.float32), view.light)
+        light *= view.flat
+        # Lit through the road's own texture, so that cracks and markings stay.
+        light *= np.clip(view.luma * np.float32(4), 0.3, 1.5)
+        add(view.light, self.colour, light)
+
+    def _glare(self, view: View, angle: Plane, seen: float) -> None:
+        """Veil, aureole and disc. The veil follows Stiles and Holladay: it falls with 1 / angle^2."""
+        if seen <= 0.01:
+            return
+        veil = 3.2 / (angle**2 + 5.0**2) + 0.9 * np.exp(-angle / 2.2)
+        disc = HEADROOM * np.clip((1.15 - angle) / 0.5, 0, 1)
+        full = enlarge(np.asarray(seen * (veil + disc), np.float32), view.light)
+        add(view.light, self.colour, full)
+        self._ghosts(view, seen)
+
+    def _ghosts(self, view: View, seen: float) -> None:
+        """Faint reflections between lens elements, on the line through the picture's centre."""
+        d = self.direction(view.index)
+        if d[2] <= 0.2:
+            return
+        camera, (width, height) = self._scene.camera, self._scene.size
+        sun = np.array([camera.fx * d[0] / d[2], camera.fy * d[1] / d[2]])
+        if abs(sun[0]) > width or abs(sun[1]) > height:
+            return
+        for where, size, strength, colour in _GHOSTS:
+            centre = (camera.cx - where * sun[0], camera.cy - where * sun[1])
+            radius = size * height
+            x0, x1 = int(max(0, centre[0] - 2 * radius)), int(min(width, centre[0] + 2 * radius))
+            y0, y1 = int(max(0, centre[1] - 2 * radius)), int(min(height, centre[1] + 2 * radius))
+            if x0 >= x1 or y0 >= y1:
+                continue
+            y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+            distance = np.hypot(x - centre[0], y - centre[1]) / radius
+            disc = np.clip((1 - distance) * 6, 0, 1) * (0.5 + 0.5 * np.clip(distance, 0, 1) ** 3)
+            patch = view.light[y0:y1, x0:x1]
+            patch += (disc * np.float32(strength * seen))[..., None] * np.array(colour, np.float32)
+
+
+_GHOSTS: Final = (
+    (0.42, 0.022, 0.035, (1.0, 0.75, 0.35)),
+    (0.75, 0.045, 0.018, (0.45, 0.9, 0.55)),
+    (1.12, 0.085, 0.010, (0.55, 0.65, 1.0)),
+)
+
+
+def sun_colour(elevation_deg: float) -> npt.NDArray[np.float32]:
+    """Colour of direct sunlight, RGB with red 1.
+
+    Optical depth of a clear atmosphere at 620, 550 and 460 nm (Rayleigh plus a little aerosol: 0.11, 0.16,
+    0.28) through the air mass of Kasten and Young (1989).
+    """
+    mass = 1 / (math.sin(math.radians(elevation_deg)) + 0.50572 * (elevation_deg + 6.07995) ** -1.6364)
+    tau = np.array([0.11, 0.16, 0.28])
+    colour = np.exp(-tau * min(mass, 14.0))
+    return np.asarray(colour / colour[0], np.float32)

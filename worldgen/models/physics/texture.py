@@ -1,0 +1,54 @@
+"""Textures: tileable noise, made once from a seed and looked up at world coordinates."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float32
+
+from worldgen.models.physics.light import Plane
+
+SIZE = 512
+_PAD = 2
+
+
+class Texture:
+    """Fractal noise on a torus, equalised: the share of values below x is x.
+
+    Args:
+        seed: Of the field.
+        falloff: Amplitude falls with frequency to this power; 1 is rough, 2 is smooth.
+        stretch: Features are this much longer along v than along u.
+        lowest: Frequencies below this many periods per tile are left out.
+    """
+
+    def __init__(self, seed: int, *, falloff: float = 1.4, stretch: float = 1.0, lowest: float = 1.0) -> None:
+        rng = np.random.default_rng([seed, 0x7E47])
+        f = np.fft.fftfreq(SIZE) * SIZE
+        radius = np.hypot(f[:, None] * stretch, f[None, :])
+        amplitude = np.where(radius >= lowest, np.maximum(radius, 1e-9) ** -falloff, 0.0)
+        spectrum = amplitude * np.exp(2j * np.pi * rng.random((SIZE, SIZE)))
+        field = np.fft.ifft2(spectrum).real.ravel()
+        level = np.empty(field.size, np.float32)
+        level[np.argsort(field)] = (np.arange(field.size, dtype=np.float32) + 0.5) / field.size
+        self._tile = np.pad(level.reshape(SIZE, SIZE), ((0, _PAD), (0, _PAD)), mode="wrap")
+
+    def at(self, u: Plane, v: Plane) -> Float32[npt.NDArray[np.float32], "h w"]:
+        """Look up in texels; the field repeats every `SIZE`."""
+        mu = np.mod(u, np.float32(SIZE))
+        mv = np.mod(v, np.float32(SIZE))
+        return np.asarray(cv2.remap(self._tile, mu, mv, cv2.INTER_LINEAR), np.float32)
+
+    def on_ground(
+        self, right: Plane, ahead: Plane, footprint_m: Plane, texel_m: float
+    ) -> Float32[npt.NDArray[np.float32], "h w"]:
+        """Look up at ground coordinates in metres, faded to the mean where a pixel covers too much.
+
+        Args:
+            right: Metres.
+            ahead: Metres.
+            footprint_m: Ground covered by a pixel along the view.
+            texel_m: Metres per texel; features are mostly 8 texels and longer.
+        """
+        value = self.at(right * np.float32(1 / texel_m), ahead * np.float32(1 / texel_m))
+        sharp = np.clip(1.5 - footprint_m * np.float32(1 / (12 * texel_m)), 0, 1)
+        return np.asarray(0.5 + sharp * (value - 0.5), np.float32)

@@ -1,0 +1,150 @@
+"""Wet ground: darker, and a mirror of what stands on it."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from worldgen.models.physics.light import Linear, Plane
+from worldgen.models.physics.ops import mix, reduce, smoothstep
+from worldgen.models.physics.scene import FAR_M, Mask, View
+from worldgen.models.physics.texture import Texture
+
+_REDUCE: Final = 2
+WATER_F0: Final = 0.02
+"""Reflectance of water at normal incidence (refractive index 1.33)."""
+
+
+class WetGround:
+    """A film of water, with puddles where the ground is low; both fixed to the world.
+
+    Args:
+        wetness: 0 dry, 0.5 a film, 1 standing water.
+        seed: Of the puddles.
+        is_raining: Drops roughen the puddles.
+    """
+
+    def __init__(self, wetness: float, seed: int, *, is_raining: bool) -> None:
+        self.wetness = wetness
+        self._puddles = Texture(seed + 11, falloff=1.7, stretch=0.35, lowest=3)
+        self._grain = Texture(seed + 12, falloff=0.8, lowest=8)
+        self._is_raining = is_raining
+
+    def soak(self, view: View) -> None:
+        """Darken wet ground in place, before it is lit.
+
+        Water in the pores makes scattering more forward, so more light is absorbed: asphalt keeps about half
+        of its reflectance and gains colour, paint keeps most (Lekner and Dorf 1988; Twomey et al. 1986).
+        """
+        share = min(1.0, 1.6 * self.wetness)
+        porous = 1 - smoothstep(0.25, 0.7, view.luma)
+        soaked = np.where(view.paved, np.float32(0.50), np.float32(0.28)) * porous
+        weight = np.asarray(np.where(view.flat, soaked * np.float32(share), 0), np.float32)
+        darker = cv2.multiply(view.light, view.light)
+        # The square deepens the colour; brought back to 40% of the reflectance at the road's usual level.
+        level = max(1e-3, float(np.median(view.luma[view.paved][::16])) if view.paved.any() else 0.1)
+        darker *= np.float32(0.4 / level)
+        cv2.min(darker, 0.75 * view.light, dst=darker)
+        mix(view.light, np.asarray(darker, np.float32), weight)
+
+    def mirror(self, view: View) -> None:
+        """Add mirror images of the lit scene in place.
+
+        Reflectance is Fresnel's in Schlick's form (1994), by the angle at which each pixel's ray meets the
+        ground. A film on rough asphalt mirrors part of the light and draws it out along the view; puddles
+        mirror all of it, sharply.
+        """
+        paved = view.paved
+        if not paved.any():
+            return
+        film, pool = self._shares(view)
+        image, found = mirror_image(view)
+        tall = round(0.025 * image.shape[0])
+        blurred = cv2.blur(cv2.blur(image, (3, 2 * tall + 1)), (1, 2 * tall + 1))
+        h, w = view.light.shape[:2]
+        sharp = np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+        rough = np.asarray(cv2.resize(blurred, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+        mix(rough, sharp, np.asarray(pool / np.maximum(pool + film, 1e-3), np.float32))
+        fresnel = schlick(grazing_cosine(view))
+        weight = np.clip((film + pool) * fresnel, 0, 0.96) * paved
+        mix(view.light, rough, np.asarray(weight, np.float32))
+        del found
+
+    def _shares(self, view: View) -> tuple[Plane, Plane]:
+        """Reflecting share of the film and of puddles, per pixel."""
+        right, ahead = view.ground_xy
+        foot = view.footprint_m
+        low = self._puddles.on_ground(right, ahead, foot, 0.05)
+        grain = self._grain.on_ground(right, ahead, foot, 0.02)
+        # Film: from 0.1 on; the road's own grain keeps it uneven.
+        film = np.float32(min(1.0, 1.25 * self.wetness) * 0.62) * (0.75 + 0.5 * (grain - 0.5))
+        covered = max(0.0, (self.wetness - 0.45) / 0.55) * 0.42
+        pool = smoothstep(1 - covered - 0.06, 1 - covered + 0.03, low) if covered > 0 else np.zeros_like(low)
+        return np.asarray(film * (1 - pool), np.float32), np.asarray(0.92 * pool, np.float32)
+
+
+def schlick(cosine: Plane) -> Plane:
+    """Fresnel reflectance of water (Schlick 1994): F0 + (1 - F0) (1 - cos)^5."""
+    q = 1 - np.clip(cosine, 0, 1)
+    q2 = q * q
+    return np.asarray(WATER_F0 + (1 - WATER_F0) * (q2 * q2 * q), np.float32)
+
+
+def grazing_cosine(view: View) -> Plane:
+    """Cosine between each ray and the ground's normal; 0 at the horizon."""
+    up = view.plane.up.astype(np.float32)
+    rays = view.scene.rays
+    down = -(rays[..., 0] * up[0] + (rays[..., 1] * up[1] + up[2]))
+    return np.asarray(down / view.scene.ray_length, np.float32)
+
+
+def mirror_image(view: View) -> tuple[Linear, Mask]:
+    """What a flat mirror on the ground would show at every ground pixel, at half size.
+
+    Every pixel that stands above the ground plane is reflected about its own contact line: a point at depth z
+    whose foot is at row f appears at row 2 f - v, in its own column (exact for a level camera, good to a few
+    pixels for the pitch of a driving camera). Nearer things hide farther ones. The sky, which has no foot,
+    is reflected about the horizon and fills what nothing else covers.
+    """
+    light = reduce(view.light, _REDUCE)
+    h, w = light.shape[:2]
+    rays = np.ascontiguousarray(view.scene.rays[::_REDUCE, ::_REDUCE])[:h, :w]
+    z = np.ascontiguousarray(view.depth_m[::_REDUCE, ::_REDUCE])[:h, :w]
+    height = view.height_m[::_REDUCE, ::_REDUCE][:h, :w]
+    n = view.plane.normal.astype(np.float32)
+    fy = np.float32(view.scene.camera.fy / _REDUCE)
+    cy = np.float32(view.scene.camera.cy / _REDUCE)
+    inverse = np.where(z >= FAR_M, 0, 1 / np.maximum(z, 0.3)).astype(np.float32)
+    # Slope of the foot: n . (x, y, 1) = 1/z, solved for y.
+    foot = (inverse - n[0] * rays[..., 0] - n[2]) / n[1]
+    row = cy + fy * (2 * foot - rays[..., 1])
+    stands = (height > 0.05 + 0.004 * np.minimum(z, 1e4)) & (row > 0) & (row < h - 1)
+    if view.ego is not None:
+        stands &= ~view.ego[::_REDUCE, ::_REDUCE][:h, :w]
+    source_row = _nearest_per_pixel(row, inverse, stands, h, w)
+    columns = np.broadcast_to(np.arange(w, dtype=np.float32), (h, w))
+    image = cv2.remap(
+        light, np.ascontiguousarray(columns), source_row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(image, np.float32), np.asarray(stands)
+
+
+def _nearest_per_pixel(row: Plane, inverse: Plane, stands: npt.NDArray[np.bool_], h: int, w: int) -> Plane:
+    """For every pixel the row that is mirrored there: the nearest of those that land on it."""
+    rows, columns = np.nonzero(stands)
+    target = np.round(row[rows, columns]).astype(np.int32)
+    # Radix sort on 16 bits of nearness: the nearest is written last and stays.
+    order = np.argsort((np.sqrt(inverse[rows, columns].clip(0, 1)) * 65535).astype(np.uint16), kind="stable")
+    rows, columns, target = rows[order], columns[order], target[order]
+    source = np.full((h, w), -1, np.float32)
+    source[target, columns] = rows
+    # Rounding leaves single-row gaps where a surface is stretched: take the neighbour's.
+    gap = source < 0
+    above = np.roll(source, 1, axis=0)
+    source = np.where(gap & (above >= 0), above - 1, source)
+    gap = source < 0
+    below = np.roll(source, -1, axis=0)
+    source = np.where(gap & (below >= 0), below + 1, source)
+    # Beyond the picture's upper edge lies more of the same: the topmost row stands for it.
+    return np.asarray(np.maximum(source, 0), np.float32)
