@@ -96,12 +96,21 @@ function open(id) {
 
 function neighbour(step) {
   const order = visibleIds.includes(current.id) ? visibleIds : DATA.variants.map((v) => v.id);
-  location.hash = "v=" + order[(order.indexOf(current.id) + step + order.length) % order.length];
+  go("v=" + order[(order.indexOf(current.id) + step + order.length) % order.length]);
+}
+
+// At once, not when the browser gets round to its event: the next key may be on its way.
+function go(hash) {
+  location.hash = hash;
+  route();
 }
 
 function route() {
   const id = location.hash.replace(/^#v=/, "");
-  if (BY_ID.has(id)) { open(id); return; }
+  if (BY_ID.has(id)) {
+    if (current?.id !== id) open(id);
+    return;
+  }
   const last = current;
   pair.pause();
   current = null;
@@ -118,6 +127,17 @@ $("step-back").addEventListener("click", () => stepBy(-1));
 $("step-forward").addEventListener("click", () => stepBy(1));
 $("seek").addEventListener("input", (event) => stepBy(event.target.valueAsNumber - (pair.wanted ?? pair.frame)));
 $("wipe").addEventListener("input", (event) => wipe(event.target.valueAsNumber));
+function wipeTo(event) {
+  const area = $("stage").getBoundingClientRect();
+  wipe((100 * (event.clientX - area.left)) / area.width);
+}
+$("stage").addEventListener("pointerdown", (event) => {
+  if (!current?.video || event.button) return;
+  if ($("stage").dataset.layout !== "wipe") { togglePlay(); return; }
+  $("stage").setPointerCapture(event.pointerId);
+  wipeTo(event);
+});
+$("stage").addEventListener("pointermove", (event) => { if ($("stage").hasPointerCapture(event.pointerId)) wipeTo(event); });
 $("boxes").addEventListener("change", redraw);
 $("loop").addEventListener("change", (event) => { pair.loops = event.target.checked; });
 $("speed").addEventListener("change", (event) => pair.setRate(Number(event.target.value)));
@@ -145,7 +165,7 @@ const KEYS = {
   1: () => choose("wipe"), 2: () => choose("pair"), 3: () => choose("variant"),
   a: () => decide(current, "accept", pair.frame), r: () => decide(current, "reject", pair.frame), u: () => decide(current, "unsure", pair.frame),
   e: () => $("reason").focus(), "[": () => wipe($("wipe").valueAsNumber - 5), "]": () => wipe($("wipe").valueAsNumber + 5),
-  Home: () => stepBy(-1e9), End: () => stepBy(1e9), Escape: () => { location.hash = ""; },
+  Home: () => stepBy(-1e9), End: () => stepBy(1e9), Escape: () => go(""),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -159,6 +179,7 @@ document.addEventListener("keydown", (event) => {
   const isArrow = event.key === "ArrowLeft" || event.key === "ArrowRight";
   // The wipe and the layout keep their own arrow keys; space presses a focused button.
   if (isArrow && at.matches?.("#wipe, [type=radio]")) return;
+  if ((event.key === "Home" || event.key === "End") && at.id === "wipe") return;
   if (event.key === " " && at.matches?.("button, a, summary, [type=checkbox]") && at.id !== "play") return;
   if (isArrow) stepBy((event.key === "ArrowLeft" ? -1 : 1) * (event.shiftKey ? 10 : 1));
   else if (KEYS[event.key]) KEYS[event.key]();
