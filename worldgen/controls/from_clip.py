@@ -271,11 +271,16 @@ def _solve(
     rows = np.arange(height)[:, None]
     horizon = horizon_row(camera)
     prior = road_prior(height, width)
+    # Near the camera nearly everything below the horizon is ground: log-odds grow as the ground comes near.
+    place = 2.2 * np.clip(plane * 10.0, 0.0, 1.0) + np.where(prior, 0.5, 0.0) - 0.3
+    # The horizon is known to a few rows, so far ground is known badly and takes the depth of what stands on it.
+    unsure = 3.0 / (camera.fy * camera.height_m)
+    firm = np.clip((plane / unsure - 1.5) / 2.0, 0.0, 1.0) ** 2
     values, trusts, solid = [], [], []
     for frame in frames:
         trust, weighted, moving = _near_fields(view, frame, fields, flow, 0.0)
         picture = cv2.GaussianBlur(view.small[frame], (3, 3), 0)
-        score = 0.8 * colour(picture) + moving + np.where(prior, 0.7, 0.0)
+        score = 0.8 * colour(picture) + moving + place
         score = cv2.blur(score.astype(np.float32), (3, 3))
         score[plane <= 1.0 / settings.far_m] = -3
         score[skies[frame]] = -3
@@ -291,12 +296,19 @@ def _solve(
         contact = np.where(has_foot, 0.6 * np.exp(-((tall / 1.5) ** 2)) * sure, 0.0)
         # Points seen "through" something that stands in front belong to it (a car's windows), or are moving.
         inverse = weighted / np.maximum(trust, 1e-6)
-        hidden = has_foot & (tall < 1.7) & (inverse < 0.6 * at_foot)
+        # What is nearer than its own foot floats: allowed for crowns and gantries only, not near the ground.
+        lifted = camera.height_m - plane * camera.height_m / np.maximum(inverse, 1e-4)
+        floats = (foot < height) & (inverse > 1.5 * at_foot + 0.004) & (lifted < 2.3)
+        hidden = (has_foot & (tall < 1.7) & (inverse < 0.6 * at_foot)) | floats
         trust = np.where(hidden | is_ground, 0.0, trust)
+        weighted = trust * inverse
+        trust, weighted = (cv2.GaussianBlur(np.asarray(a, np.float32), (0, 0), 1.2) * 8 for a in (trust, weighted))
+        inverse = weighted / np.maximum(trust, 1e-6)
+        trust = np.where(is_ground, 0.0, np.minimum(trust, 4.0))
         value, total = trust * inverse, trust.copy()
         value += contact * at_foot
         total += contact
-        ground_trust = np.where(is_ground, 1.0, 0.0)
+        ground_trust = np.where(is_ground, firm, 0.0)
         value += ground_trust * np.maximum(plane, 1.0 / settings.far_m)
         total += ground_trust
         sky_trust = np.where(skies[frame], 2.0, 0.0)
@@ -316,7 +328,7 @@ def _solve(
     full_w, full_h = view.clip.size
     for i, frame in enumerate(frames):
         inverse = np.where(rows > horizon, np.maximum(solved[i], np.maximum(plane, 0)), solved[i])
-        inverse[solid[i]] = np.maximum(plane, 1 / settings.far_m)[solid[i]]
+        inverse = np.where(solid[i], firm * plane + (1 - firm) * inverse, inverse)
         sky = skies[frame].astype(np.float32)
         luma = cv2.cvtColor(view.clip.frames[frame], cv2.COLOR_RGB2GRAY).astype(np.float32)
         small_luma = view.small_greys[frame].astype(np.float32)
