@@ -17,6 +17,7 @@ from worldgen.sources.proving_ground.edits import (
     TrafficLightChange,
 )
 from worldgen.sources.proving_ground.layout import scene_of
+from worldgen.sources.proving_ground.record import record
 from worldgen.sources.proving_ground.scene import Scene
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "SwapActor",
     "TeleportActor",
     "TrafficLightChange",
+    "record",
     "render_drive",
     "scene_of",
 ]

@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from worldgen.datatypes import Box2d, Box3d, Camera, FrameLabels, Geometry, ObjectLabel
+from worldgen.datatypes import Box2d, Box3d, Camera, FrameLabels, ObjectLabel
 from worldgen.render.raster import NEAR_M
+from worldgen.sources.proving_ground.frame import Frame
 from worldgen.sources.proving_ground.stage import Stage, Thing
 
 Floats = npt.NDArray[np.floating]
@@ -16,22 +17,20 @@ MIN_PIXELS = 2
 def label_frame(
     t: int,
     stage: Stage,
-    amodal: dict[int, int],
-    geometry: Geometry,
+    frame: Frame,
     pose: Floats,
     camera: Camera,
     lit: dict[int, frozenset[str]],
 ) -> FrameLabels:
-    """Label one frame from the geometry that was rendered."""
-    assert geometry.instances is not None  # noqa: S101 -- the proving ground always renders them
-    seen = np.bincount(geometry.instances[t].reshape(-1))
+    """Label one frame from what was rendered; `pose` is world_from_camera in the ground's own axes."""
+    seen = np.bincount(frame.instances.reshape(-1))
     found = []
     for number, thing in enumerate(stage.things):
         if not thing.id or not thing.visible[t]:
             continue
         pixels = int(seen[thing.id]) if thing.id < len(seen) else 0
         if pixels >= MIN_PIXELS:
-            label = _label(t, number, thing, stage, pixels, amodal.get(thing.id, pixels), pose, camera, lit)
+            label = _label(t, number, thing, stage, pixels, frame.amodal.get(thing.id, pixels), pose, camera, lit)
             if label is not None:
                 found.append(label)
     return FrameLabels(frame=t, objects=tuple(sorted(found, key=lambda o: o.id)))

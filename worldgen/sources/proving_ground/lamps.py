@@ -22,7 +22,7 @@ SIGNALS = {
 BEAM_COSINE = float(np.cos(np.radians(24)))
 
 
-def states(scene: Scene, stage: Stage, tracks: dict[int, Track], weather: Weather, edits: tuple[Edit, ...], t: int, seconds: float) -> dict[int, frozenset[str]]:
+def states(scene: Scene, tracks: dict[int, Track], weather: Weather, edits: tuple[Edit, ...], t: int, seconds: float) -> dict[int, frozenset[str]]:
     """Return the lamps that are lit, by object id: of actors `LAMPS`, of traffic lights their state."""
     found: dict[int, frozenset[str]] = {}
     for actor in scene.actors:

@@ -177,7 +177,7 @@ def _crossings(rng: Rng, place: Place) -> tuple[Crossing, ...]:
                     s_m=s,
                     half_width_m=float(rng.uniform(3.2, 7.5) if place == "city" else rng.uniform(3, 4)),
                     zebra=place == "city" or rng.random() < 0.3,
-                    signalled=bool(place == "city" and rng.random() < 0.65 or rng.random() < 0.15),
+                    signalled=bool((place == "city" and rng.random() < 0.65) or rng.random() < 0.15),
                 )
             )
         s += float(rng.uniform(75, 130))

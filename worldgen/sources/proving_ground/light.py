@@ -92,7 +92,7 @@ def weather_of(sky: Sky, spec: Spec | None) -> Weather:
         ambient = ambient * (1 - thick) + thick * ambient.mean() * rgb(1.1, 0.9, 0.66)
     dark = 1.0 - day
     lamps = asked.headlights == "on" or (
-        asked.headlights == "auto" and (elevation < 1.0 or (asked.fog_mor_m or 1e9) < 200 or rain > 8 or elevation < 4 and okta >= 7)
+        asked.headlights == "auto" and (elevation < 1.0 or (asked.fog_mor_m or 1e9) < 200 or rain > 8 or (elevation < 4 and okta >= 7))
     )
     warm = sky.warmth * 0.05
     white = rgb(1 + warm, 1.0, 1 - warm)
