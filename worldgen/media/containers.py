@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from worldgen.errors import SourceError
+from worldgen.media.ebml import check_structure
 from worldgen.media.movtables import boxes, check_tables
 
 DEMUXERS: Final = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm", "avi": "avi"}
@@ -88,17 +89,18 @@ def _refusal(path: Path, head: bytes) -> SourceError:
 
 
 def check_ends(path: Path, container: str) -> None:
-    """Refuse a file that ends before its container says it does, or whose tables disagree.
+    """Refuse a file that ends before its container says it does, or whose structure contradicts itself.
 
     Raises:
-        SourceError: truncated, with how many bytes are missing where that is known; count_mismatch.
+        SourceError: truncated, with how many bytes are missing where that is known; count_mismatch; damaged.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         if container == "mov":
             missing = _missing_mov(file, size, path.name)
         elif container == "matroska":
-            missing = _missing_matroska(file, size)
+            check_structure(file, size, path.name)
+            missing = 0
         else:
             head = file.read(8)
             missing = int.from_bytes(head[4:8], "little") + 8 - size
@@ -118,26 +120,3 @@ def _missing_mov(file: BinaryIO, size: int, name: str) -> int:
     if missing <= 0:
         check_tables(file, size, name)
     return missing
-
-
-def _missing_matroska(file: BinaryIO, size: int) -> int:
-    """Compare the Segment's length with the file's (RFC 8794); unknown lengths are live streams."""
-    head = file.read(4096)
-    at = 4
-    length, width = _vint(head, at)
-    at += width + length
-    if head[at : at + 4] != b"\x18\x53\x80\x67":
-        return 0
-    length, width = _vint(head, at + 4)
-    if length == (1 << (7 * width)) - 1:
-        return 0
-    return at + 4 + width + length - size
-
-
-def _vint(data: bytes, at: int) -> tuple[int, int]:
-    """Read one EBML variable-length integer: value and its width in bytes."""
-    if at >= len(data) or data[at] == 0:
-        return 0, 1
-    width = 9 - data[at].bit_length()
-    value = int.from_bytes(data[at : at + width], "big") & ((1 << (7 * width)) - 1)
-    return value, width

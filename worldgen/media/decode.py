@@ -13,6 +13,7 @@ from worldgen.errors import SourceError
 from worldgen.media.colour import ToRgb, orientation
 from worldgen.media.limits import Limits
 from worldgen.media.probe import (
+    Packets,
     check_enough,
     check_file,
     check_length,
@@ -61,7 +62,8 @@ def decode(path: Path, sink: Sink, *, limits: Limits, threads: int = 1) -> Decod
         except Exception as error:
             message = f"{path.name} breaks at frame {run.frames}: {error_text(error)}"
             raise SourceError(message, reason="damaged", hint="copy or download the file again") from error
-        promised = stream.frames - run.discarded if stream.frames else 0
+        run.packets.check_cut(path.name)
+        promised = stream.frames - run.packets.cut if stream.frames else 0
         run.check_counts(promised, trust_packets=container_name != "avi" or not promised)
         fps = float(nominal_fps(stream, run.times))
         tick = float(stream.time_base or 0)
@@ -80,19 +82,13 @@ class _Run:
         self._to_rgb = ToRgb()
         self._turn: tuple[int, bool] | None = None
         self.frames = 0
-        self.packets = 0
-        self.discarded = 0
+        self.packets = Packets()
         self.size = (0, 0)
         self.times: list[float] = []
 
     def take_packet(self, packet: "av.Packet[VideoStream]") -> None:
         """Count what will be decoded."""
-        if packet.size == 0:
-            return
-        if packet.is_discard:
-            self.discarded += 1
-        else:
-            self.packets += 1
+        self.packets.take(packet)
         if packet.is_corrupt:
             self._refuse("holds a damaged packet")
 
@@ -134,8 +130,8 @@ class _Run:
         if promised and self.frames != promised:
             message = f"{name}: the header promises {promised} frames, the file holds {self.frames}"
             raise SourceError(message, reason="count_mismatch", hint="copy or download the file again")
-        if trust_packets and self.frames != self.packets:
-            message = f"{name}: {self.packets} coded frames, of which {self.frames} can be decoded"
+        if trust_packets and self.frames != self.packets.count:
+            message = f"{name}: {self.packets.count} coded frames, of which {self.frames} can be decoded"
             raise SourceError(message, reason="count_mismatch", hint="copy or download the file again")
         check_enough(self.frames, name, self._limits)
         if self.times and len(self.times) != self.frames:

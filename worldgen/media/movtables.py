@@ -7,10 +7,14 @@ count means that the header lies, or was damaged.
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from worldgen.errors import SourceError
 
 _NESTED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
 _LARGEST_TABLE = 64 << 20
+_MOST_SAMPLES = 1 << 22
 
 
 class Box(NamedTuple):
@@ -52,10 +56,22 @@ def check_tables(file: BinaryIO, size: int, name: str) -> None:
         for kind, what in ((b"stts", "times"), (b"ctts", "composition offsets")):
             if kind not in tables:
                 continue
-            runs = _runs(_read(file, tables[kind]))
+            runs = int(_pairs(_read(file, tables[kind]))[:, 0].sum())
             if sizes != runs:
                 message = f"{name}: the header promises {sizes} frames by size, but {runs} by {what}"
                 raise SourceError(message, reason="count_mismatch", hint="copy or download the file again")
+        if b"ctts" in tables and 0 < sizes <= _MOST_SAMPLES:
+            _check_times(_read(file, tables[b"stts"]), _read(file, tables[b"ctts"]), name)
+
+
+def _check_times(stts: bytes, ctts: bytes, name: str) -> None:
+    """Refuse two frames that are shown at the same time."""
+    steps = np.repeat(*_pairs(stts).T[::-1])
+    offsets = np.repeat(*_pairs(ctts).T[::-1]).astype(np.int32).astype(np.int64)
+    shown = np.cumsum(steps) - steps + offsets
+    if len(np.unique(shown)) != len(shown):
+        message = f"{name}: the header gives two frames the same time"
+        raise SourceError(message, reason="damaged", hint="copy or download the file again")
 
 
 def _tracks(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
@@ -79,11 +95,10 @@ def _sample_count(file: BinaryIO, tables: dict[bytes, Box]) -> int:
     return 0
 
 
-def _runs(table: bytes) -> int:
-    """Sum the counts of a run-length table: version, number of runs, then (count, value) pairs."""
-    runs = int.from_bytes(table[4:8], "big")
-    runs = min(runs, (len(table) - 8) // 8)
-    return sum(int.from_bytes(table[8 + 8 * i : 12 + 8 * i], "big") for i in range(runs))
+def _pairs(table: bytes) -> npt.NDArray[np.int64]:
+    """Read a run-length table: version, number of runs, then (count, value) pairs; int64 [n, 2]."""
+    runs = min(int.from_bytes(table[4:8], "big"), (len(table) - 8) // 8)
+    return np.frombuffer(table, ">u4", count=max(0, 2 * runs), offset=8).reshape(-1, 2).astype(np.int64)
 
 
 def _read(file: BinaryIO, box: Box) -> bytes:

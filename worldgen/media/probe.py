@@ -65,8 +65,10 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
         size = path.stat().st_size
         check_size(stream.width, stream.height, limits)
         check_length(stream.frames, _header_seconds(container, stream), limits)
-        times, counted = _packet_times(container, stream, limits)
-        promised = stream.frames or counted
+        packets = _read_packets(container, stream, limits)
+        packets.check_cut(path.name)
+        promised = stream.frames - packets.cut if stream.frames else packets.count
+        times = sorted(packets.times)
         check_length(promised, 0.0, limits)
         check_enough(promised, path.name, limits)
         picture = first_picture(path, limits)
@@ -230,21 +232,52 @@ def _header_seconds(container: InputContainer, stream: VideoStream) -> float:
     return container.duration / av.time_base if container.duration else 0.0
 
 
-def _packet_times(container: InputContainer, stream: VideoStream, limits: Limits) -> tuple[list[float], int]:
-    """Read all packets without decoding: presentation times in order, and how many frames they hold."""
-    times: list[float] = []
-    count = 0
+class Packets:
+    """Packets of a stream, counted: those that become frames, and those that an edit list cuts away."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.cut = 0
+        self.times: list[float] = []
+        """Presentation times in seconds, in coding order, of frames that are shown."""
+        self._cut_times: list[float] = []
+
+    def take(self, packet: "av.Packet[VideoStream]") -> None:
+        """Count one packet."""
+        if packet.size == 0:
+            return
+        times = self.times
+        if packet.is_discard:
+            self.cut += 1
+            times = self._cut_times
+        else:
+            self.count += 1
+        if packet.pts is not None and packet.time_base is not None:
+            times.append(float(packet.pts * packet.time_base))
+
+    def check_cut(self, name: str) -> None:
+        """Refuse frames cut away from an uneven rhythm: there, a cut cannot be told from damage.
+
+        Raises:
+            SourceError: damaged.
+        """
+        if self.cut and is_variable(sorted(self.times + self._cut_times)):
+            message = (
+                f"{name}: {self.cut} of {self.cut + self.count} frames are cut away by an edit list, and the "
+                "others come at uneven times, so that none can be told from a lost one"
+            )
+            raise SourceError(message, reason="damaged", hint="write the clip anew without an edit list")
+
+
+def _read_packets(container: InputContainer, stream: VideoStream, limits: Limits) -> Packets:
+    """Read all packets without decoding."""
+    packets = Packets()
     try:
         for packet in container.demux(stream):
-            if packet.size == 0:
-                continue
-            count += 0 if packet.is_discard else 1
-            if count > limits.max_frames:
-                check_length(count, 0.0, limits)
-            if packet.pts is not None and stream.time_base is not None:
-                times.append(float(packet.pts * stream.time_base))
+            packets.take(packet)
+            check_length(packets.count, 0.0, limits)
     except SourceError:
         raise
     except Exception as error:
         raise SourceError(f"packets cannot be read: {error_text(error)}", reason="damaged") from error
-    return sorted(times), count
+    return packets
