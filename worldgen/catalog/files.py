@@ -98,12 +98,12 @@ def partial_folder(parent: Path, key: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def commit_folder(partial: Path, place: Path) -> bool:
+def commit_folder(partial: Path, place: Path, *, stage: str = "publish") -> bool:
     """Move a finished folder to its name in one step; False when the name was already taken."""
     for path in partial.iterdir():
         sync_file(path)
     sync_folder(partial)
-    failpoint("publish.before_rename")
+    failpoint(f"{stage}.before_rename")
     try:
         # A folder cannot be renamed onto one that is not empty: of two writers exactly one wins.
         partial.rename(place)
@@ -111,7 +111,7 @@ def commit_folder(partial: Path, place: Path) -> bool:
         if exc.errno in (errno.ENOTEMPTY, errno.EEXIST) or isinstance(exc, FileExistsError):
             return False
         raise
-    failpoint("publish.after_rename")
+    failpoint(f"{stage}.after_rename")
     sync_folder(place.parent)
     return True
 

@@ -39,7 +39,7 @@ class SourceShelf:
             write_json(folder / "source.json", source.model_copy(update={"labels": None}))
             if video is not None:
                 _put_video(Path(video.uri), folder / "source.mp4")
-            commit_folder(folder, place)
+            commit_folder(folder, place, stage="source")
         return place
 
     def find(self, sha256: str) -> Source | None:
