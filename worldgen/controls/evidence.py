@@ -6,7 +6,7 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from worldgen.controls.travel import Pair, plane_homography, triangulated
 from worldgen.datatypes import Camera
@@ -18,6 +18,7 @@ Plane = Float32[npt.NDArray[np.float32], "h w"]
 _SIGMA_M: Final = 0.004
 """Error of inverse depth (1/m) at which a point counts one."""
 _MISFIT_PX: Final = 0.8
+_OUTSIDE: Final = -1e4
 _STANDS: Final = 1.35
 """A point this much nearer than the road at its pixel stands on it."""
 _MOVES: Final = 0.7
@@ -44,6 +45,7 @@ def evidence_of(
     first: UInt8[npt.NDArray[np.uint8], "h w"],
     second: UInt8[npt.NDArray[np.uint8], "h w"],
     flow: DenseFlow,
+    ego: Bool[npt.NDArray[np.bool_], "h w"] | None = None,
 ) -> Evidence:
     """Gather the evidence of one pair of frames.
 
@@ -54,12 +56,13 @@ def evidence_of(
         first: Luma of the pair's first frame at the small size.
         second: Luma of its second frame at the small size.
         flow: Dense flow to compare the road's motion with.
+        ego: The recording vehicle at the small size: neither frame shows road there.
     """
     shape = first.shape
     ratio = small.width / camera.width
     plane = inverse_ground_depth(small)
     trust, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    ground = _photometric(pair, small, first, second, flow)
+    ground = _photometric(pair, small, first, second, flow, ego)
     if pair.step_over_height > 0:
         step = pair.step_over_height * camera.height_m
         inverse, sigma, misfit = triangulated(pair, camera)
@@ -93,6 +96,7 @@ def _photometric(
     first: UInt8[npt.NDArray[np.uint8], "h w"],
     second: UInt8[npt.NDArray[np.uint8], "h w"],
     flow: DenseFlow,
+    ego: Bool[npt.NDArray[np.bool_], "h w"] | None,
 ) -> Plane:
     """Compare the picture with how it would look if everything were road.
 
@@ -100,31 +104,36 @@ def _photometric(
     road; where the road's motion explains it clearly better than standing still, there is. Smooth asphalt
     fits anything and stays at 0.
     """
-    a = first.astype(np.float32)
-    size = (first.shape[1], first.shape[0])
-    h = plane_homography(small, pair.motion, pair.step_over_height)
     if pair.step_over_height <= 0:
         return np.zeros(first.shape, np.float32)
-    as_road = cv2.warpPerspective(second, h, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    inside = cv2.warpPerspective(
-        np.ones_like(second), h, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    )
+    a, b = _flat(first), _flat(second)
+    size = (first.shape[1], first.shape[0])
+    h = plane_homography(small, pair.motion, pair.step_over_height)
     k = np.array([[small.fx, 0, small.cx], [0, small.fy, small.cy], [0, 0, 1.0]])
-    turned = cv2.warpPerspective(
-        second,
-        k @ pair.motion.rotation @ np.linalg.inv(k),
-        size,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )
-    free = pull(second.astype(np.float32), flow(first, second))
-    window = (5, 5)
-    road = cv2.blur(np.abs(as_road.astype(np.float32) - a), window)
-    far = cv2.blur(np.abs(turned.astype(np.float32) - a), window)
+    still = k @ pair.motion.rotation @ np.linalg.inv(k)
+    backwards = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    as_road = cv2.warpPerspective(b, h, size, flags=backwards, borderValue=_OUTSIDE)
+    turned = cv2.warpPerspective(b, still, size, flags=backwards, borderValue=0.0)
+    if ego is not None:
+        around = cv2.dilate(ego.astype(np.uint8), np.ones((9, 9), np.uint8))
+        hidden = cv2.warpPerspective(around, h, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        as_road[(around > 0) | (hidden > 0)] = _OUTSIDE
+    inside = cv2.erode((as_road > _OUTSIDE / 2).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    free = pull(b, flow(first, second))
+    window = (3, 3)
+    road = cv2.blur(np.abs(as_road - a), window)
+    far = cv2.blur(np.abs(turned - a), window)
     best = cv2.blur(np.abs(free - a), window)
-    against = np.clip((road - best - 3.0) / 4.0, 0.0, 2.5)
-    support = np.clip((far - road - 2.0) / 4.0, 0.0, 2.0)
+    against = np.clip((road - best - 3.0) / 3.0, 0.0, 2.5)
+    support = np.where(road < far - 2.0, np.clip((far - road - 2.0) / 4.0, 0.0, 2.0), 0.0)
     below = inverse_ground_depth(small) > 0
-    return np.asarray(np.where(below & (inside > 0), support - against, 0.0), np.float32)
+    return np.asarray(np.where(below & inside, np.where(against > 0, -against, support), 0.0), np.float32)
+
+
+def _flat(grey: UInt8[npt.NDArray[np.uint8], "h w"]) -> Plane:
+    """Take slow changes of light out (vignettes, exposure), so that only texture is compared."""
+    values = grey.astype(np.float32)
+    return np.asarray(values - cv2.blur(values, (31, 31)), np.float32)
 
 
 def carried(

@@ -9,18 +9,25 @@ from jaxtyping import Bool, Float32, UInt8
 
 _BINS: Final = 16
 _LIMIT: Final = 2.5
+_FLOOR: Final = 2e-5
+_BAND_EDGES: Final = (1 / 45, 1 / 25, 1 / 16, 1 / 10, 1 / 6.5)
+"""Inverse ground distance (1/m) at which colours are learned anew."""
 
 
 class GroundColour:
-    """Log-likelihood ratio of ground against everything else, by colour.
+    """Log-likelihood ratio of ground against everything else, by colour and distance.
 
     Learned from pixels that motion or position call ground, and from those they call something else; both
-    change from clip to clip, which a fixed model of asphalt could not follow.
+    change from clip to clip, which a fixed model of asphalt could not follow. Asphalt looks lighter towards
+    the horizon, so each band of distance has its own colours: a black car stands out from the road around
+    it though the road is as dark in front of the bonnet.
     """
 
-    def __init__(self) -> None:
-        self._ground = np.full((_BINS, _BINS, _BINS), 0.02, np.float32)
-        self._other = np.full((_BINS, _BINS, _BINS), 0.02, np.float32)
+    def __init__(self, bands: npt.NDArray[np.intp]) -> None:
+        self._bands = bands
+        count = int(bands.max()) + 1
+        self._ground = np.full((count, _BINS, _BINS, _BINS), 0.01, np.float32)
+        self._other = np.full((_BINS, _BINS, _BINS), 0.01, np.float32)
         self._table: npt.NDArray[np.float32] | None = None
 
     def learn(
@@ -32,7 +39,8 @@ class GroundColour:
         """Count the colours of a picture, weighted by how surely each pixel is one or the other."""
         index = _index(picture)
         size = _BINS**3
-        self._ground += np.bincount(index.ravel(), ground.ravel(), size).reshape(self._ground.shape)
+        banded = (index + self._bands * size).ravel()
+        self._ground += np.bincount(banded, ground.ravel(), self._ground.size).reshape(self._ground.shape)
         self._other += np.bincount(index.ravel(), other.ravel(), size).reshape(self._other.shape)
         self._table = None
 
@@ -41,12 +49,30 @@ class GroundColour:
     ) -> Float32[npt.NDArray[np.float32], "h w"]:
         """Score every pixel, -2.5..2.5."""
         if self._table is None:
-            ground, other = _smooth(self._ground), _smooth(self._other)
-            ground, other = ground / ground.sum(), other / other.sum()
-            floor = 2e-5
-            ratio = np.log((ground + floor) / (other + floor))
-            self._table = np.clip(ratio, -_LIMIT, _LIMIT).astype(np.float32).ravel()
-        return np.asarray(self._table[_index(picture)], np.float32)
+            self._table = self._scores()
+        return np.asarray(self._table[_index(picture) + self._bands * _BINS**3], np.float32)
+
+    def _scores(self) -> npt.NDArray[np.float32]:
+        other = _smooth(self._other)
+        other = other / other.sum()
+        bands = [_smooth(g) for g in self._ground]
+        everywhere = np.sum(bands, axis=0)
+        everywhere = everywhere / everywhere.sum()
+        tables = []
+        for band in bands:
+            # A band that was seen little falls back on the colours of all others.
+            trust = band.sum() / (band.sum() + 500.0)
+            ground = 0.95 * trust * band / band.sum() + (1 - 0.95 * trust) * everywhere
+            ratio = np.log((ground + _FLOOR) / (other + _FLOOR))
+            tables.append(np.clip(ratio, -_LIMIT, _LIMIT).astype(np.float32).ravel())
+        return np.concatenate(tables)
+
+
+def distance_bands(
+    inverse_ground: Float32[npt.NDArray[np.float32], "h w"],
+) -> npt.NDArray[np.intp]:
+    """Number of the band of ground distance that every pixel falls in, nearest last."""
+    return np.digitize(inverse_ground, _BAND_EDGES)
 
 
 def _index(picture: UInt8[npt.NDArray[np.uint8], "h w 3"]) -> npt.NDArray[np.intp]:

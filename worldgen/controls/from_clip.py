@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, UInt8
 from worldgen.controls.camera import assumed_camera, vanishing_row
 from worldgen.controls.ego import find_ego
 from worldgen.controls.evidence import Evidence, Plane, carried, evidence_of
-from worldgen.controls.free_space import GroundColour, contact_rows, joined_to
+from worldgen.controls.free_space import GroundColour, contact_rows, distance_bands, joined_to
 from worldgen.controls.relative import road_prior
 from worldgen.controls.settings import DEFAULT_GEOMETRY, GeometrySettings
 from worldgen.controls.travel import Pair, common_focus, pair_frames, refine_horizon, with_scale
@@ -158,7 +158,7 @@ def _evidence(view: _View, pairs: list[Pair]) -> list[Evidence]:
     flow = DenseFlow("fast")
     small = view.small_camera
     greys = view.small_greys
-    own = [evidence_of(p, view.camera, small, greys[p.first], greys[p.second], flow) for p in pairs]
+    own = [evidence_of(p, view.camera, small, greys[p.first], greys[p.second], flow, view.ego) for p in pairs]
     speed = _speeds(pairs, view.camera)
     forth = _accumulated(own, greys, speed, flow)
     back = _accumulated(own[::-1], greys, speed, flow)[::-1]
@@ -213,15 +213,17 @@ def _learn_ground(
 ) -> GroundColour:
     """Learn the colours of the ground on keyframes."""
     height, width = view.small.shape[1:3]
-    colour = GroundColour()
+    colour = GroundColour(distance_bands(inverse_ground_depth(view.small_camera)))
     prior = road_prior(height, width).astype(np.float32)
     above = (np.arange(height)[:, None] < horizon_row(view.small_camera) - 2) * np.ones((1, width), np.float32)
-    clear = np.ones((height, width), np.float32) if view.ego is None else 1.0 - view.ego.astype(np.float32)
+    clear = np.ones((height, width), np.float32)
+    if view.ego is not None:
+        clear -= cv2.dilate(view.ego.astype(np.float32), np.ones((7, 7), np.uint8))
     frames = {f.frame: f for f in fields} or dict.fromkeys(range(0, len(view.small), max(1, len(view.small) // 12)))
     for frame, known in frames.items():
         ground, other = prior * clear, above * (1.0 - skies[frame]) * 0.5
         if known is not None:
-            ground = clear * np.maximum(ground * (known.ground > -0.5), np.clip(known.ground, 0, 2))
+            ground = clear * np.maximum(0.7 * ground * (known.ground > -0.3), np.clip(known.ground, 0, 2))
             other = other + clear * np.clip(-known.ground, 0, 2) * (1 - above)
         colour.learn(view.small[frame], ground.astype(np.float32), other.astype(np.float32))
     return colour
@@ -272,7 +274,7 @@ def _solve(
     horizon = horizon_row(camera)
     prior = road_prior(height, width)
     # Near the camera nearly everything below the horizon is ground: log-odds grow as the ground comes near.
-    place = 2.2 * np.clip(plane * 10.0, 0.0, 1.0) + np.where(prior, 0.5, 0.0) - 0.3
+    place = 1.0 * np.clip(plane * 6.0, 0.0, 1.0) + np.where(prior, 0.4, 0.0) - 0.2
     # The horizon is known to a few rows, so far ground is known badly and takes the depth of what stands on it.
     unsure = 3.0 / (camera.fy * camera.height_m)
     firm = np.clip((plane / unsure - 1.5) / 2.0, 0.0, 1.0) ** 2
@@ -280,11 +282,12 @@ def _solve(
     for frame in frames:
         trust, weighted, moving = _near_fields(view, frame, fields, flow, 0.0)
         picture = cv2.GaussianBlur(view.small[frame], (3, 3), 0)
-        score = 0.8 * colour(picture) + moving + place
+        score = 1.4 * colour(picture) + np.clip(moving, -3.0, 0.8) + 0.6 * place
         score = cv2.blur(score.astype(np.float32), (3, 3))
         score[plane <= 1.0 / settings.far_m] = -3
         score[skies[frame]] = -3
-        is_ground = joined_to(score > 0, prior, min_area=height * width // 400)
+        is_ground = cv2.morphologyEx((score > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
+        is_ground = joined_to(is_ground, prior, min_area=height * width // 400)
         if view.ego is not None:
             is_ground |= view.ego
         sure = np.clip(np.abs(score) / 1.5, 0.15, 1.0)
