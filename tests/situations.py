@@ -16,6 +16,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 SIZE = (96, 64)
 COUNT = 12
+UNSAID = 2
+"""FFmpeg's number of a matrix that is not told; for a range it is 0."""
 COLOURS = np.array(
     [
         [235, 30, 30],
@@ -70,7 +72,8 @@ def encode(
     pixel_format: str = "yuv420p",
     fps: Fraction | int = 10,
     times_ms: Sequence[int] | None = None,
-    matrix: int | None = 1,
+    matrix: int = 1,
+    tagged: bool = True,
     full_range: bool = False,
     rotation: int | None = None,
     mirrored: bool = False,
@@ -78,7 +81,7 @@ def encode(
     container: str | None = None,
     sound: bool = False,
 ) -> Path:
-    """Encode frames with PyAV's own encoders; `matrix` is FFmpeg's number (1 BT.709, 6 BT.601), None untagged."""
+    """Encode frames with PyAV's own encoders; `matrix` is FFmpeg's number (1 BT.709, 6 BT.601)."""
     rate = Fraction(fps)
     height, width = frames[0].shape[:2]
     scaler = VideoReformatter()
@@ -89,7 +92,7 @@ def encode(
         context.thread_count = 1
         context.options = options if options is not None else {"crf": "8"} if "264" in codec else {}
         context.time_base = Fraction(1, 1000) if times_ms is not None else 1 / rate
-        if matrix is not None:
+        if tagged:
             context.colorspace, context.color_range = matrix, 2 if full_range else 1
         if rotation is not None or mirrored:
             stream.set_display_rotation(rotation or 0, hflip=mirrored)
@@ -98,7 +101,7 @@ def encode(
             picture = scaler.reformat(
                 av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"),
                 format=pixel_format,
-                dst_colorspace=_MATRIX_TO_SCALER[matrix or 5],
+                dst_colorspace=_MATRIX_TO_SCALER[matrix],
                 src_color_range=2,
                 dst_color_range=2 if full_range else 1,
                 interpolation=Interpolation.BICUBIC
@@ -107,6 +110,8 @@ def encode(
             )
             picture.pts = times_ms[i] if times_ms is not None else i
             picture.time_base = context.time_base
+            if not tagged:
+                picture.colorspace, picture.color_range = UNSAID, 0
             out.mux(stream.encode(picture))
         out.mux(stream.encode(None))
         if speaker is not None:

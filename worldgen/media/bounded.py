@@ -106,6 +106,7 @@ class _Process:
                 start_new_session=True,
             )
         self._link = ours
+        self.pid = self._process.pid
 
     def ask(self, request: dict[str, Any], fd: int | None, seconds: float) -> dict[str, Any] | None:
         """Send one request; None when the process ended before it answered.
@@ -129,6 +130,10 @@ class _Process:
         answer: dict[str, Any] = json.loads(text)
         return answer
 
+    def is_alive(self) -> bool:
+        """Whether the process still runs; one may have been killed while it waited."""
+        return self._process.poll() is None
+
     def end(self) -> int:
         """Kill the process and return how it ended."""
         self._link.close()
@@ -145,8 +150,11 @@ class _Pool:
 
     def take(self) -> _Process:
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                process = self._idle.pop()
+                if process.is_alive():
+                    return process
+                process.end()
         return _Process()
 
     def give_back(self, process: _Process) -> None:
@@ -155,6 +163,10 @@ class _Pool:
                 self._idle.append(process)
                 return
         process.end()
+
+    def waiting(self) -> tuple[int, ...]:
+        with self._lock:
+            return tuple(process.pid for process in self._idle)
 
     def close(self) -> None:
         with self._lock:
@@ -166,6 +178,11 @@ class _Pool:
         """Leave the processes to the parent: this is a fork, which must not talk on their sockets."""
         self._idle = []
         self._lock = threading.Lock()
+
+
+def idle_processes() -> tuple[int, ...]:
+    """Process ids of the decoders that wait for work; for tests and for `worldgen doctor`."""
+    return _pool.waiting()
 
 
 _pool = _Pool()

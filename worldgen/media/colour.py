@@ -5,7 +5,7 @@ levels from the exact value, about 0.8 darker on average; the exact path costs 1
 also what decord uses, so both readers give the same frames.
 """
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import av
 import numpy as np
@@ -51,13 +51,13 @@ class ToRgb:
     def __init__(self) -> None:
         self._scaler = VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame, turn: tuple[int, bool] = (0, False)) -> npt.NDArray[np.uint8]:
-        """Return uint8 [h, w, 3], turned by `orientation`. The array may be a view into the frame."""
+    def __call__(self, frame: av.VideoFrame, turn: "Turn | None" = None) -> npt.NDArray[np.uint8]:
+        """Return uint8 [h, w, 3], turned; the array may be a view into the frame."""
         if frame.colorspace == UNSPECIFIED and matrix_name(UNSPECIFIED, frame.width, frame.height) == "bt709":
             frame.colorspace = BT709
         rgb = self._scaler.reformat(frame, format="rgb24", interpolation=Interpolation.BICUBIC, threads=1)
         pixels = cast("npt.NDArray[np.uint8]", rgb.to_ndarray())
-        return upright(pixels, *turn)
+        return turn(pixels) if turn is not None and turn != Turn() else pixels
 
 
 class FromRgb:
@@ -89,18 +89,44 @@ class FromRgb:
         )
 
 
-def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
-    """Return how a picture must be turned: counter-clockwise quarter turns, and whether to mirror it."""
+class Turn(NamedTuple):
+    """How stored pictures become upright: first swap rows and columns, then flip."""
+
+    swap: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @property
+    def degrees(self) -> int:
+        """Counter-clockwise rotation; of a mirrored file, what remains after mirroring it left to right."""
+        if self.is_mirrored:
+            return Turn(self.swap, not self.flip_x, self.flip_y).degrees
+        return {(False, False): 0, (False, True): 90, (True, True): 180, (True, False): 270}[
+            (self.flip_x, self.flip_y) if self.swap or self.flip_x == self.flip_y else (False, False)
+        ]
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether left and right are exchanged."""
+        return self.swap == (self.flip_x == self.flip_y)
+
+    def __call__(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Turn one picture [h, w, 3]; a view, not a copy."""
+        if self.swap:
+            rgb = rgb.transpose(1, 0, 2)
+        return rgb[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
+
+
+def orientation(frame: av.VideoFrame) -> Turn:
+    """Read how a picture must be turned, from its display matrix.
+
+    The matrix maps stored (x, y) to shown (a x + c y, b x + d y) (ISO/IEC 14496-12, 6.2.2); turns by other
+    than quarters are taken for the nearest.
+    """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
-        return 0, False
-    matrix = np.frombuffer(bytes(cast("Buffer", data))[:36], dtype=np.int32).reshape(3, 3).astype(np.float64)
-    is_mirrored = bool(np.linalg.det(matrix[:2, :2]) < 0)
-    return round(frame.rotation / 90) % 4, is_mirrored
-
-
-def upright(rgb: npt.NDArray[np.uint8], quarter_turns: int, is_mirrored: bool) -> npt.NDArray[np.uint8]:
-    """Turn a picture counter-clockwise by quarter turns, then mirror it left to right if asked."""
-    if quarter_turns:
-        rgb = np.rot90(rgb, quarter_turns)
-    return rgb[:, ::-1] if is_mirrored else rgb
+        return Turn()
+    (a, b, _), (c, d, _), _ = np.frombuffer(bytes(cast("Buffer", data))[:36], np.int32).reshape(3, 3).tolist()
+    if abs(b) > abs(a):
+        return Turn(swap=True, flip_x=c < 0, flip_y=b < 0)
+    return Turn(flip_x=a < 0, flip_y=d < 0)

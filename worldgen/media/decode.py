@@ -10,7 +10,7 @@ import numpy.typing as npt
 from av.video.stream import VideoStream
 
 from worldgen.errors import SourceError
-from worldgen.media.colour import ToRgb, orientation
+from worldgen.media.colour import ToRgb, Turn, orientation
 from worldgen.media.limits import Limits
 from worldgen.media.probe import (
     Packets,
@@ -80,7 +80,7 @@ class _Run:
         self._limits = limits
         self._has_times = has_times
         self._to_rgb = ToRgb()
-        self._turn: tuple[int, bool] | None = None
+        self._turn: Turn | None = None
         self.frames = 0
         self.packets = Packets()
         self.size = (0, 0)

@@ -49,6 +49,7 @@ class VideoInfo(Value):
     """sdr, pq or hlg. High dynamic range is not tone-mapped."""
     rotation_degrees: int = 0
     """Counter-clockwise, already applied to width and height."""
+    is_mirrored: bool = False
     is_variable_rate: bool = False
     has_audio: bool = False
     size_bytes: int = 0
@@ -72,9 +73,9 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
         check_length(promised, 0.0, limits)
         check_enough(promised, path.name, limits)
         picture = first_picture(path, limits)
-        quarter_turns, _ = orientation(picture)
+        turn = orientation(picture)
         width, height = picture.width, picture.height
-        if quarter_turns % 2:
+        if turn.swap:
             width, height = height, width
         fps = nominal_fps(stream, times)
         seconds = _header_seconds(container, stream) or promised / fps
@@ -93,7 +94,8 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
             else "limited",
             colour_matrix=matrix_name(picture.colorspace, picture.width, picture.height),
             transfer=transfer_name(picture.color_trc),
-            rotation_degrees=quarter_turns * 90,
+            rotation_degrees=turn.degrees,
+            is_mirrored=turn.is_mirrored,
             is_variable_rate=kind != "avi" and is_variable(times),
             has_audio=bool(container.streams.audio),
             size_bytes=size,
