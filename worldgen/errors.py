@@ -236,7 +236,7 @@ def disk_errors(place: object) -> Iterator[None]:
         if exc.errno in _REFUSED:
             message = f"cannot write to {place}: {exc.strerror}"
             raise OutputError(message, reason="not_writable") from exc
-        if exc.errno == errno.ENOTDIR:
+        if exc.errno in (errno.ENOTDIR, errno.EEXIST):
             message = f"{place} is not a folder"
             raise OutputError(message, reason="not_a_folder") from exc
         raise
