@@ -1,14 +1,22 @@
 """Named recordings: small scenes cast by rays, so that every pixel's truth is known, written as dumps."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.spatial.transform import Rotation
 
 from worldgen.datatypes import Camera, MapElement, SceneBox, Tag
-from worldgen.datatypes.scene import array_of, matrix_of
+from worldgen.datatypes.scene import array_of
 from worldgen.imaging.projection import rays
-from worldgen.sources.carla.axes import yaw_matrix
+from worldgen.media.video import write_lossless, write_video
+from worldgen.sources.carla.axes import BOX_FROM_FLU, OURS_FROM_FLU, yaw_matrix
+from worldgen.sources.carla.clip_manifest import ClipCamera, calibration_of, ego_from_camera
+from worldgen.sources.carla.encodings import paint_cityscapes
 from worldgen.sources.carla.manifest import DumpHead, Recorder
 from worldgen.sources.carla.writer import DumpWriter, box_at, standing
 
@@ -134,4 +142,137 @@ def a_drive(
     return folder
 
 
-__all__ = ["CLEAR_NOON", "Shot", "a_camera", "a_car", "a_drive", "box_at", "cast", "matrix_of"]
+def a_cosmos_clip(
+    folder: Path,
+    *,
+    frames: int = 5,
+    boxes: list[SceneBox] | None = None,
+    scene: bool = True,
+    width: int = 320,
+    height: int = 176,
+    hfov: float = 90.0,
+    mount_height: float = 1.6,
+    pitch_deg: float = 2.0,
+    kinds: tuple[str, ...] = ("rgb", "depth", "seg", "edge"),
+    seg: str = "semantic",
+    fps: int = 10,
+) -> Path:
+    """Write a clip folder as CARLA's Cosmos client does: videos, manifest, Parquet scene package."""
+    name = "camera:front:wide:120fov"
+    rig_camera = {
+        "name": name,
+        "hfov": hfov,
+        "width": width,
+        "height": height,
+        "lens": "pinhole",
+        "t_flu": [1.7, 0.0, mount_height],
+        "rpy_flu": [0.0, pitch_deg, 0.0],
+        "attach_ue": {"x": 1.7, "y": 0.0, "z": mount_height, "pitch": -pitch_deg, "yaw": 0.0, "roll": 0.0},
+        "shifted": False,
+    }
+    described = ClipCamera.model_validate(rig_camera)
+    camera, mounting = calibration_of(described), ego_from_camera(described)
+    boxes = [a_car(), a_car(9, 22, -2.5), a_car(11, 30, 3.5), a_car(12, 12, -4)] if boxes is None else boxes
+    shots, poses = [], []
+    for index in range(frames):
+        ego = np.eye(4)
+        ego[2, 3] = 8.0 * index / fps
+        poses.append(ego)
+        shots.append(cast(camera, ego @ mounting, boxes))
+    folder.mkdir(parents=True)
+    inverse = np.stack([1 / np.clip(np.minimum(s.depth_m, 1000), 0.1, None) for s in shots])
+    grey = np.rint(255 * (inverse - inverse.min()) / np.ptp(inverse)).astype(np.uint8)
+    palette = np.random.default_rng(20260826).integers(48, 256, size=(65536, 3)).astype(np.uint8)
+    palette[0] = 0
+    pictures = {
+        "rgb": [s.rgb for s in shots],
+        "depth": [np.repeat(g[..., None], 3, axis=2) for g in grey],
+        "seg": [paint_cityscapes(s.tags) if seg == "semantic" else palette[s.instances] for s in shots],
+        "edge": [np.repeat(cv2.Canny(s.rgb, 100, 200)[..., None], 3, axis=2) for s in shots],
+    }
+    videos = {}
+    for kind in kinds:
+        file = f"{kind}_{name.replace(':', '_')}.mp4"
+        write = write_video if kind == "rgb" else write_lossless
+        write(folder / file, pictures[kind], fps=fps)
+        videos[f"{kind}/{name.replace(':', '_')}"] = file
+    manifest = {
+        "format_version": 1,
+        "clip_id": "clip0",
+        "carla_version": "0.10.0",
+        "map": "Town10HD_Opt",
+        "weather": CLEAR_NOON,
+        "rig": {"name": "single", "mount": "exact", "cameras": [rig_camera]},
+        "fps": fps,
+        "frames": frames,
+        "ego_id": 1,
+        "ego_type_id": "vehicle.lincoln.mkz",
+        "rear_axle_offset_ue": [-1.4, 0.0, 0.0],
+        "aovs": ["rgb", "depth", "semantic", "instance"],
+        "videos": videos,
+        "scene_dir": "scene" if scene else None,
+        "visibility": None,
+        "recorder": None,
+        "seed": 0,
+        "created": "2026-09-01T00:00:00Z",
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    if scene:
+        _write_scene(folder / "scene", "clip0", poses, boxes, fps)
+    return folder
+
+
+def _write_scene(
+    folder: Path, clip_id: str, poses: list[np.ndarray], boxes: list[SceneBox], fps: int
+) -> None:
+    """Write the tables that matter, in the schemas of CARLA's clipgt.py."""
+    folder.mkdir()
+    stamps = [1_000_000 + round(1e6 * i / fps) for i in range(len(poses))]
+
+    def flu(matrix: np.ndarray, right: np.ndarray) -> tuple[dict, dict]:
+        turned = OURS_FROM_FLU.T @ matrix @ right
+        quaternion = Rotation.from_matrix(turned[:3, :3]).as_quat()
+        return _xyz(turned[:3, 3]), dict(zip("xyzw", map(float, quaternion), strict=True))
+
+    def write(name: str, rows: list[dict]) -> None:
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{clip_id}.{name}.parquet")
+
+    ego, obstacles = [], []
+    for stamp, pose in zip(stamps, poses, strict=True):
+        location, orientation = flu(pose, OURS_FROM_FLU)
+        value = {"name": "egomotion_carla", "location": location, "orientation": orientation}
+        ego.append({"key": {"clip_id": clip_id, "timestamp_micros": stamp}, "egomotion_estimate": value})
+    for number, box in enumerate(boxes):
+        centre, orientation = flu(array_of(box.world_from_box), BOX_FROM_FLU)
+        long, tall, wide = box.size_m
+        parked = number % 2 == 1
+        for stamp in (stamps[0], stamps[-1]) if parked else stamps:
+            value = {
+                "trackline_id": f"static:car:{number}" if parked else str(box.id),
+                "center": centre,
+                "size": {"x": long, "y": wide, "z": tall},
+                "orientation": orientation,
+                "category": "automobile",
+            }
+            obstacles.append({"key": {"clip_id": clip_id, "timestamp_micros": stamp}, "obstacle": value})
+    write("egomotion_estimate", ego)
+    write("obstacle", obstacles)
+    rail = [_xyz((x, 1.75, 0.0)) for x in range(0, 60, 10)]
+    line = {"line_rail": rail, "styles": ["DASHED_SINGLE"] * 6, "colors": ["WHITE"] * 6}
+    write("lane_line", [{"key": {"clip_id": clip_id}, "lane_line": line}])
+    pole = {"category": "LIGHT", "location": [_xyz((20, -4, 5)), _xyz((20, -4, 0))]}
+    write("pole", [{"key": {"clip_id": clip_id}, "pole": pole}])
+    light = {
+        "center": _xyz((20, -4, 5)),
+        "dimensions": _xyz((0.3, 0.4, 1.0)),
+        "orientation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 1.0},
+        "category": "traffic_light",
+    }
+    write("traffic_light", [{"key": {"clip_id": clip_id}, "traffic_light": light}])
+    states = {"timestamps_micros": stamps, "states": [{"42": "Red"}] * len(stamps)}
+    (folder / f"{clip_id}.traffic_light_states.json").write_text(json.dumps(states))
+
+
+def _xyz(values: object) -> dict:
+    x, y, z = (float(v) for v in values)
+    return {"x": x, "y": y, "z": z}

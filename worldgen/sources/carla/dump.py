@@ -91,16 +91,15 @@ def read_dump_clip(source: Source) -> Clip:
     )
 
 
-def read_dump_geometry(source: Source) -> Geometry:
-    """Read metric depth, tags, instances, flow and poses.
+def read_dump_geometry(source: Source) -> Geometry | None:
+    """Read metric depth, tags, instances, flow and poses; None when no depth was recorded.
 
     Raises:
-        SourceError: `missing_sensor` without depth; `not_metric`; `bad_sensor`; `unknown_version`.
+        SourceError: `not_metric`; `bad_sensor`; `unknown_version`; `truncated`.
     """
     reader = DumpReader.open(Path(source.uri), source.camera_name)
     if not reader.has("depth"):
-        message = f"camera {reader.name!r} of {source.uri} has no depth sensor"
-        raise SourceError(message, reason="missing_sensor")
+        return None
     every = range(len(reader))
     depth = np.stack([reader.depth(i) for i in every])
     tags = np.stack([reader.tags(i) for i in every]) if reader.has("semantic") else None

@@ -8,7 +8,7 @@ from worldgen.datatypes import Camera
 from worldgen.datatypes.scene import SceneBox, array_of
 from worldgen.imaging.boxes import corners_of, outline_of
 from worldgen.imaging.rle import decode_mask
-from worldgen.sources.carla.truth import see_box
+from worldgen.sources.carla.truth import Picture, see_box
 
 
 def match_instances(
@@ -33,7 +33,7 @@ def match_instances(
             continue
         middle = np.float32(camera_from_box[2, 3])
         depth = depth_m if depth_m is not None else np.full(instances.shape, middle, np.float32)
-        seen = see_box(box.size_m, camera_from_box, outline, camera, depth, None, box.id)
+        seen = see_box(box.size_m, camera_from_box, outline, camera, Picture(depth_m=depth), box.id)
         if seen is None:
             continue
         inside = instances[decode_mask(seen.mask_rle, width=camera.width, height=camera.height)]

@@ -34,6 +34,15 @@ class Seen:
     occlusion: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picture:
+    """What is known of every pixel of a frame."""
+
+    depth_m: Float32[npt.NDArray[np.float32], "h w"] | None
+    instances: Int32[npt.NDArray[np.int32], "h w"] | None = None
+    depth_error_m: Float32[npt.NDArray[np.float32], "h w"] | None = None
+
+
 def labels_of_frame(
     index: int,
     boxes: tuple[SceneBox, ...],
@@ -42,6 +51,7 @@ def labels_of_frame(
     camera: Camera,
     depth_m: Float32[npt.NDArray[np.float32], "h w"] | None,
     instances: Int32[npt.NDArray[np.int32], "h w"] | None,
+    depth_error_m: Float32[npt.NDArray[np.float32], "h w"] | None = None,
 ) -> FrameLabels:
     """Label one frame; actors of which no pixel can be seen have no label in it.
 
@@ -52,12 +62,14 @@ def labels_of_frame(
         camera: Which camera.
         depth_m: Without it (and without instances) occlusion stays unknown.
         instances: Pixels by actor id.
+        depth_error_m: How wrong the depth may be, where it was stored coarsely.
     """
+    picture = Picture(depth_m=depth_m, instances=instances, depth_error_m=depth_error_m)
     camera_from_world = np.linalg.inv(world_from_camera)
     objects = []
     for box in boxes:
         camera_from_box = camera_from_world @ array_of(box.world_from_box)
-        label = _label(box, camera_from_box, camera, depth_m, instances)
+        label = _label(box, camera_from_box, camera, picture)
         if label is not None:
             objects.append(label)
     return FrameLabels(frame=index, objects=tuple(objects))
@@ -68,8 +80,7 @@ def see_box(
     camera_from_box: Float64[npt.NDArray[np.float64], "4 4"],
     outline: Float32[npt.NDArray[np.float32], "n 2"],
     camera: Camera,
-    depth_m: Float32[npt.NDArray[np.float32], "h w"] | None,
-    instances: Int32[npt.NDArray[np.int32], "h w"] | None,
+    picture: Picture,
     identity: int,
 ) -> Seen | None:
     """Find the pixels that show a box, and the share of it that other things hide; None when none do."""
@@ -80,13 +91,18 @@ def see_box(
         return None
     part = (slice(top, bottom), slice(left, right))
     directions = rays(camera)[part]
-    enter, leave = _meet(directions, camera_from_box, size_m)
+    enter, leave = meet_box(directions, camera_from_box, size_m)
     meets = leave > enter
-    ahead = None if depth_m is None else depth_m[part] / np.maximum(directions[..., 2], 1e-6)
-    if instances is not None:
-        shows = instances[part] == identity
+    ahead = None
+    margin: npt.NDArray[np.float32] | float = _MARGIN_M
+    if picture.depth_m is not None:
+        ahead = picture.depth_m[part] / np.maximum(directions[..., 2], 1e-6)
+    if picture.depth_error_m is not None:
+        margin = _MARGIN_M + 2 * picture.depth_error_m[part]
+    if picture.instances is not None:
+        shows = picture.instances[part] == identity
     elif ahead is not None:
-        shows = meets & (ahead > enter - _MARGIN_M) & (ahead < leave + _MARGIN_M)
+        shows = meets & (ahead > enter - margin) & (ahead < leave + margin)
     else:
         return None
     pixels = int(shows.sum())
@@ -94,7 +110,7 @@ def see_box(
         return None
     hidden = meets & ~shows
     if ahead is not None:
-        hidden &= ahead < enter - _MARGIN_M
+        hidden &= ahead < enter - margin
         count = int((meets | shows).sum())
         occlusion = float(hidden.sum() / count) if count else 0.0
     else:
@@ -123,8 +139,7 @@ def _label(
     box: SceneBox,
     camera_from_box: npt.NDArray[np.float64],
     camera: Camera,
-    depth_m: npt.NDArray[np.float32] | None,
-    instances: npt.NDArray[np.int32] | None,
+    picture: Picture,
 ) -> ObjectLabel | None:
     corners = corners_of(box.size_m, camera_from_box)
     outline = outline_of(corners, camera)
@@ -134,8 +149,8 @@ def _label(
     if projected is None:
         return None
     seen: Seen | None = None
-    if depth_m is not None or instances is not None:
-        seen = see_box(box.size_m, camera_from_box, outline, camera, depth_m, instances, box.id)
+    if picture.depth_m is not None or picture.instances is not None:
+        seen = see_box(box.size_m, camera_from_box, outline, camera, picture, box.id)
         if seen is None:
             return None
     box2d = seen.box2d if seen else projected
@@ -149,7 +164,7 @@ def _label(
         box3d=box3d_of(box.size_m, camera_from_box),
         mask_rle=seen.mask_rle if seen else None,
         origin="simulator",
-        occlusion=seen.occlusion if seen and depth_m is not None else None,
+        occlusion=seen.occlusion if seen and picture.depth_m is not None else None,
         truncation=round(truncation_of(outline, camera), 4),
         range_m=round(float(np.linalg.norm(camera_from_box[:3, 3])), 3),
         range_interval_m=(round(nearest, 3), round(float(distances.max()), 3)),
@@ -160,7 +175,7 @@ def _label(
     )
 
 
-def _meet(
+def meet_box(
     directions: npt.NDArray[np.float32],
     camera_from_box: npt.NDArray[np.float64],
     size_m: tuple[float, float, float],
