@@ -75,7 +75,8 @@ def evidence_of(
         # A point "below the road" is a moving one: a car ahead that hardly grows looks far away.
         moving = below & sharp & (inverse < _MOVES * road - 2 * sigma)
         astray = misfit > _MISFIT_PX
-        still = ~astray & ~moving & (inverse > -2 * sigma) & (inverse < 0.5)
+        # Points that pass closer than the camera's own height jump too far to be followed.
+        still = ~astray & ~moving & (inverse > -2 * sigma) & (inverse * camera.height_m < 0.4)
         weight = np.clip((_SIGMA_M / np.maximum(sigma, 1e-6)) ** 2, 0.0, 3.0)
         np.add.at(trust, (row[still], column[still]), weight[still])
         np.add.at(total, (row[still], column[still]), (weight * np.maximum(inverse, 0.0))[still])

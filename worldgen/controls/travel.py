@@ -55,7 +55,7 @@ def pair_frames(
     """
     pairs: list[Pair] = []
     gap = 4
-    guess: Float64[npt.NDArray[np.float64], "5"] | None = None
+    guess: Float64[npt.NDArray[np.float64], 5] | None = None
     for first in keyframes:
         points = _points(greys[first], usable, horizon)
         ahead = first + gap < len(greys)
