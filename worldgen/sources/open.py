@@ -11,21 +11,26 @@ from worldgen.datatypes import (
     ControlKind,
     Geometry,
     Labels,
+    Origins,
     Scene,
     Source,
     SourceKind,
 )
 from worldgen.errors import LabelError, SourceError, SpecError, boundary
 from worldgen.media.limits import Limits
+from worldgen.sources.calibration import read_calibration
 from worldgen.sources.controls_only import ControlVideos
 from worldgen.sources.images import ImageFolders
+from worldgen.sources.labels import read_labels
 from worldgen.sources.protocol import Request, SourceReader
 from worldgen.sources.recordings import CarlaRecordings
+from worldgen.sources.sidecar import read_depth_sidecar
 from worldgen.sources.video import VideoFiles
 
 _RECORDINGS: Final = CarlaRecordings()
 READERS: Final[tuple[SourceReader, ...]] = (_RECORDINGS, ControlVideos(), ImageFolders(), VideoFiles())
 """Asked in this order; the first that recognises a path reads it."""
+_PLAIN: Final = ("video", "images")
 _OF_KIND: Final[dict[SourceKind, SourceReader]] = {
     "carla_dump": _RECORDINGS,
     "carla_clip": _RECORDINGS,
@@ -44,6 +49,7 @@ def open_source(
     fps: float | None = None,
     condition: Condition | str | None = None,
     control: ControlKind | None = None,
+    depth: Path | None = None,
     limits: Limits | None = None,
 ) -> Source:
     """Probe a path and what lies beside it.
@@ -56,6 +62,7 @@ def open_source(
         fps: Rate of a folder of pictures.
         condition: The source's own weather and light, where known; a class such as "night" will do.
         control: The path is one control video of this kind, not RGB.
+        depth: Depth measured beside a video or pictures: LiDAR or stereo (`worldgen.sources.sidecar`).
         limits: What a file may cost.
 
     Raises:
@@ -73,6 +80,8 @@ def open_source(
         beside["labels"] = _labels(labels, source)
     if condition is not None:
         beside["condition"] = given_condition(condition) if isinstance(condition, str) else condition
+    if depth is not None:
+        beside["sensors"] = {**source.sensors, "depth": str(_sidecar(Path(depth), source, beside))}
     return source.model_copy(update=beside)
 
 
@@ -129,8 +138,12 @@ def read_source_geometry(source: Source) -> Geometry | None:
 
     Raises:
         SourceError: It is there and cannot be used.
+        LabelError: A depth sidecar that cannot be read, or is of another clip. What a sidecar did not measure
+            is NaN.
     """
     with boundary(SourceError, f"read the geometry of {source.uri}"):
+        if source.kind in _PLAIN and "depth" in source.sensors:
+            return _measured(source)
         return _OF_KIND[source.kind].read_geometry(source)
 
 
@@ -143,17 +156,39 @@ def read_source_scene(source: Source) -> Scene | None:
 def _labels(given: Path | Labels, source: Source) -> Labels:
     if isinstance(given, Labels):
         return given
-    from worldgen.sources.labels import read_labels
-
     return read_labels(Path(given), width=source.width, height=source.height, frames=source.frames)
 
 
 def _calibration(given: Path | Camera, source: Source) -> Camera:
     if isinstance(given, Camera):
         return given
-    from worldgen.sources.calibration import read_calibration
-
     return _fitted(read_calibration(Path(given), width=source.width, height=source.height), source)
+
+
+def _sidecar(depth: Path, source: Source, beside: dict[str, object]) -> Path:
+    """Check what can be checked of a depth sidecar without reading it."""
+    if source.kind not in _PLAIN:
+        message = f"{source.uri} brings its own sensors; a depth sidecar goes beside a video or pictures"
+        raise SourceError(message, reason="bad_sensor")
+    if not depth.exists():
+        raise LabelError(f"no such file or folder: {depth}", reason="not_found")
+    if source.calibration is None and "calibration" not in beside:
+        message = "measured depth needs the camera's calibration, to know where it is seen"
+        raise SourceError(message, reason="missing_calibration", hint="--calibration FILE")
+    return depth
+
+
+def _measured(source: Source) -> Geometry:
+    """Read a depth sidecar as geometry; NaN where nothing was measured."""
+    if source.calibration is None:
+        message = f"the depth beside {source.uri} needs the camera's calibration"
+        raise SourceError(message, reason="missing_calibration", hint="--calibration FILE")
+    depth_m = read_depth_sidecar(Path(source.sensors["depth"]), source.calibration, source.frames)
+    return Geometry(
+        depth_m=depth_m,
+        origins=Origins(depth="sidecar", scale="sidecar", camera="sidecar"),
+        camera=source.calibration,
+    )
 
 
 def _fitted(camera: Camera, source: Source) -> Camera:
