@@ -74,7 +74,7 @@ def _signs(c: Appearance, s: Appearance | None) -> dict[str, float]:
         "warm": _rise(c.warmth - (s.warmth if s else 0.0), 0.3, 0.9),
         "glare": _rise(c.glare - (s.glare if s else 0.0), 0.02, 0.08),
         "blue": _rise(c.sky_blueness, 0.15, 0.5),
-        "shadows": _rise(c.shadow_hardness, 0.01, 0.04),
+        "shadows": _rise(c.shadow_share, 0.02, 0.06),
     }
 
 
