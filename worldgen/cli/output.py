@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from worldgen.errors import WorldgenError
 
@@ -35,9 +36,9 @@ def fail(error: WorldgenError, *, as_json: bool) -> NoReturn:
     if as_json:
         print_json(error_json(error.code, error.message, error.hint))
     else:
-        errors.print(f"[red]error[/red] [dim]{error.code}[/dim]: {error.message}", highlight=False)
+        errors.print(f"[red]error[/red] [dim]{error.code}[/dim]: {escape(error.message)}", highlight=False)
         if error.hint:
-            errors.print(f"[dim]hint:[/dim] {error.hint}", highlight=False)
+            errors.print(f"[dim]hint:[/dim] {escape(error.hint)}", highlight=False)
     raise typer.Exit(error.exit_code)
 
 

@@ -28,7 +28,9 @@ def serve_command(
     try:
         from serving.app import serve_until_stopped
         from serving.config import ServiceConfig
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("ray", "fastapi", "starlette"):
+            raise
         with reporting(as_json=False):
             message = f"serving needs the serve extra: {error}"
             raise ConfigError(
