@@ -59,7 +59,7 @@ def vanishing_row(greys: list[UInt8[npt.NDArray[np.uint8], "h w"]]) -> float | N
     a = np.stack([segments[:, 0], segments[:, 1], np.ones(len(segments))], axis=1)
     b = np.stack([segments[:, 2], segments[:, 3], np.ones(len(segments))], axis=1)
     lines = np.cross(a, b)
-    lines /= np.hypot(lines[:, 0], lines[:, 1])[:, None]
+    lines = lines / np.hypot(lines[:, 0], lines[:, 1])[:, None]
     rng = np.random.default_rng(0)
     best, row = 0.0, None
     for i, j in rng.integers(0, len(lines), size=(400, 2)):

@@ -80,10 +80,10 @@ def evidence_of(
         weight = np.clip((_SIGMA_M / np.maximum(sigma, 1e-6)) ** 2, 0.0, 3.0)
         np.add.at(trust, (row[still], column[still]), weight[still])
         np.add.at(total, (row[still], column[still]), (weight * np.maximum(inverse, 0.0))[still])
-        stands = still & below & sharp & (inverse > _STANDS * road + 2 * sigma)
+        stands = still & below & sharp & (misfit < 0.4) & (inverse > _STANDS * road + 2 * sigma)
         lies = still & below & sharp & (np.abs(inverse / np.maximum(road, 1e-6) - 1) < 0.2)
         vote = np.zeros(shape, np.float32)
-        np.add.at(vote, (row[stands], column[stands]), -2.0)
+        np.add.at(vote, (row[stands], column[stands]), -1.2)
         np.add.at(vote, (row[moving], column[moving]), -3.0)
         np.add.at(vote, (row[lies], column[lies]), 2.0)
         ground += np.clip(cv2.GaussianBlur(vote, (0, 0), 1.5) * 14.0, -3.0, 3.0)
@@ -155,4 +155,4 @@ def carried(
     ground = pull(source.ground, to_source)
     inverse = weighted / np.maximum(trust, 1e-6)
     moved = inverse / np.maximum(1.0 - inverse * np.float32(advance_m), 0.2)
-    return trust, trust * moved, ground
+    return trust, np.asarray(trust * moved, np.float32), ground

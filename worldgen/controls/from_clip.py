@@ -49,8 +49,8 @@ def estimate_geometry(
         for frame, surfaces in zip(frames, solver.solve(frames), strict=True):
             _paint(clip.frames[frame], view, frame, surfaces, settings, depth[frame], tags[frame])
             if ego is not None:
-                depth[frame][ego] = _EGO_M
-                tags[frame][ego] = EGO
+                np.putmask(depth[frame], ego, _EGO_M)
+                np.putmask(tags[frame], ego, EGO)
     moved = bool(pairs)
     return Geometry(
         depth_m=depth,
@@ -90,8 +90,8 @@ def _paint(
     np.divide(1.0, inverse, out=depth)
     sky = upsample_along(surfaces.sky, small_luma, luma) > 0.5
     tags[:] = _coarse_tags(view.small[number], surfaces, (width, height))
-    depth[sky] = np.inf
-    tags[sky] = Tag.SKY
+    np.putmask(depth, sky, np.inf)
+    np.putmask(tags, sky, Tag.SKY)
 
 
 def _coarse_tags(
@@ -107,7 +107,7 @@ def _coarse_tags(
 
 
 def _is_green(picture: UInt8[npt.NDArray[np.uint8], "h w 3"]) -> Bool[npt.NDArray[np.bool_], "h w"]:
-    """Leaves and grass: green over red and blue (excess green, Woebbecke et al. 1995), over a neighbourhood."""
+    """Leaves and grass: green over red and blue (excess green, Woebbecke et al. 1995)."""
     smooth = cv2.blur(picture, (5, 5)).astype(np.int16)
     excess = 2 * smooth[..., 1] - smooth[..., 0] - smooth[..., 2]
     return np.asarray(excess * 8 > smooth.sum(axis=-1, dtype=np.int16))

@@ -2,6 +2,7 @@
 
 from typing import Final, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import UInt8
@@ -83,7 +84,8 @@ class Memory:
             trust, weighted, ground = result[i - 1]
             trust = before.trust + trust
             weighted = before.trust * before.inverse + weighted
-            known = Evidence(before.frame, trust, weighted / np.maximum(trust, 1e-6), before.ground + ground)
+            inverse = np.asarray(weighted / np.maximum(trust, 1e-6), np.float32)
+            known = Evidence(before.frame, trust, inverse, before.ground + ground)
             way = flow(self._greys[here.frame], self._greys[before.frame])
             got = carried(known, way, self._advance(before.frame, here.frame))
             a, b, c = (np.float32(k) for k in _KEEPS)
@@ -100,8 +102,6 @@ def _summed(own: Evidence, forth: Carried, back: Carried) -> Evidence:
 
 def poses(pairs: list[Pair], metres_per_frame: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Chain the motion of pairs to world_from_camera per frame [t, 4, 4]; the first frame is the world."""
-    import cv2
-
     count = len(metres_per_frame)
     result = np.repeat(np.eye(4)[None], count, axis=0)
     if not pairs:

@@ -1,4 +1,4 @@
-"""Surfaces of every frame: ground as a plane, what stands on it, sky behind, and one smooth depth through all.
+"""Surfaces of every frame: ground, what stands on it, sky behind, and one smooth depth through all.
 
 Stixels (Badino et al. 2009) say that what is not ground stands upright on its ground contact. Here the same
 holds softly: contacts, triangulated points, ground and sky each give inverse depths with a trust, and one
@@ -64,7 +64,7 @@ class SurfaceSolver:
         # Near the camera most of what lies below the horizon is ground.
         place = np.clip(6.0 * self._plane, 0.0, 1.0) + np.where(self._road, 0.4, 0.0) - 0.2
         self._place = (0.6 * place).astype(np.float32)
-        # The horizon is known to a few rows, so far ground is known badly: it takes the depth of what stands there.
+        # The horizon is known to a few rows, so far ground is known badly: what stands there tells its depth.
         unsure = _HORIZON_ROWS / (camera.fy * camera.height_m)
         self._firm = np.clip((self._plane / unsure - 1.5) / 2.0, 0.0, 1.0) ** 2
         self._flow = DenseFlow("ultrafast")
@@ -190,8 +190,8 @@ class SurfaceSolver:
     ) -> tuple[Plane, Plane]:
         """Take triangulated points that can be true, each widened to the pixels around it."""
         inverse = weighted / np.maximum(trust, 1e-6)
-        # What is nearer than its own foot floats: crowns and gantries do, things near the ground do not; a car
-        # that crosses ahead looks as if it did.
+        # What is nearer than its own foot floats: crowns and gantries do, things near the ground do not; a
+        # car that crosses ahead looks as if it did.
         lifted = self._height_m * (1.0 - self._plane / np.maximum(inverse, 1e-4))
         floats = (foot < len(foot)) & (inverse > 1.5 * at_foot + 0.004) & (lifted < _OVERHEAD_M)
         # What is farther than its own foot is seen through a window, or moves along with the camera.

@@ -18,6 +18,8 @@ from worldgen.imaging.ground import horizon_row, pitch_for_horizon
 _KEYFRAMES_PER_SECOND: Final = 7.0
 _PROBES: Final = 6
 _EGO_FRAMES: Final = 24
+_BORDER: Final = 12
+"""Rows at the bottom in which a point's surroundings leave the picture at once."""
 _ABOVE_BONNET: Final = 0.78
 """Until the bonnet is known, points are taken above this share of the height only."""
 
@@ -87,7 +89,7 @@ def orient(view: View, *, calibrated: bool) -> list[Pair]:
         )
         return []
     usable[:] = True
-    usable[-4:] = False
+    usable[-_BORDER:] = False
     if view.ego is not None:
         ego = cv2.resize(view.ego.astype(np.uint8), (width, height))
         usable &= cv2.dilate(ego, np.ones((5, 5), np.uint8)) == 0

@@ -148,4 +148,4 @@ def _epipolar_px(
     ty = turned[:, 1] / turned[:, 2]
     lx, ly = p[:, 0] - x[3], p[:, 1] - x[4]
     length = np.sqrt(lx * lx + ly * ly + 1e-4)
-    return ((tx - p[:, 0]) * ly - (ty - p[:, 1]) * lx) / length * focal
+    return np.asarray(((tx - p[:, 0]) * ly - (ty - p[:, 1]) * lx) / length * focal)

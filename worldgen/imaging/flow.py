@@ -22,7 +22,7 @@ class DenseFlow:
     """Dense inverse search (Kroeger et al. 2016), with its buffers kept between calls."""
 
     def __init__(self, quality: FlowQuality = "fast") -> None:
-        self._engine = cv2.DISOpticalFlow_create(_PRESETS[quality])
+        self._engine = cv2.DISOpticalFlow.create(_PRESETS[quality])
 
     def __call__(
         self, first: UInt8[npt.NDArray[np.uint8], "h w"], second: UInt8[npt.NDArray[np.uint8], "h w"]
@@ -33,7 +33,8 @@ class DenseFlow:
         """
         if min(first.shape) < 12:
             return np.zeros((*first.shape, 2), np.float32)
-        return np.asarray(self._engine.calc(first, second, None), np.float32)
+        field = np.zeros((*first.shape, 2), np.float32)
+        return np.asarray(self._engine.calc(first, second, field), np.float32)
 
 
 def pixel_grid(height: int, width: int) -> tuple[Plane, Plane]:

@@ -11,7 +11,9 @@ _SEED_BUSY: Final = 10.0
 _GROW_BUSY: Final = 26.0
 
 
-def sky_mask(frame: UInt8[npt.NDArray[np.uint8], "h w 3"], horizon: float) -> Bool[npt.NDArray[np.bool_], "h w"]:
+def sky_mask(
+    frame: UInt8[npt.NDArray[np.uint8], "h w 3"], horizon: float
+) -> Bool[npt.NDArray[np.bool_], "h w"]:
     """Find the sky of one frame.
 
     Seeds are smooth, bright for their frame and neither green nor warm; from them a smooth model of the
@@ -25,8 +27,8 @@ def sky_mask(frame: UInt8[npt.NDArray[np.uint8], "h w 3"], horizon: float) -> Bo
     h, w = frame.shape[:2]
     top = max(2, min(h, round(horizon)))
     area = frame[:top]
-    smooth = cv2.GaussianBlur(area, (3, 3), 0)
-    grey = cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY)
+    smooth = np.asarray(cv2.GaussianBlur(area, (3, 3), 0), np.uint8)
+    grey = np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY), np.uint8)
     busy = _busyness(grey)
     r, g, b = (smooth[..., i].astype(np.int16) for i in range(3))
     cool = (b + 14 >= g) & (b + 10 >= r) & (g - r < 60)

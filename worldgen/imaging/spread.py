@@ -40,10 +40,9 @@ def spread(
     total = 4.0**_ROUNDS - 1.0
     for i in range(_ROUNDS):
         share = strength * 1.5 * 4.0 ** (_ROUNDS - 1 - i) / total
-        # [w, n, h]
+        # Columns first, so that rows of the picture are solved along the first axis; then back again.
         top, weight = (np.ascontiguousarray(np.transpose(a, (2, 1, 0))) for a in (top, weight))
         _tridiagonal(top, weight, right * np.float32(share))
-        # [h, n, w]
         top, weight = (np.ascontiguousarray(np.transpose(a, (2, 1, 0))) for a in (top, weight))
         _tridiagonal(top, weight, down * np.float32(share))
     result = top / np.maximum(weight, 1e-12)
@@ -113,9 +112,12 @@ def upsample_along(
     covariance = cv2.blur(guide_small * values, size) - mean_g * mean_v
     slope = covariance / (variance + np.float32(epsilon))
     offset = mean_v - slope * mean_g
-    slope, offset = cv2.blur(slope, size), cv2.blur(offset, size)
     large = (guide.shape[1], guide.shape[0])
-    result = cv2.resize(slope, large, interpolation=cv2.INTER_LINEAR)
+    result = _resized(np.asarray(cv2.blur(slope, size), np.float32), large)
     result *= guide
-    result += cv2.resize(offset, large, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(result, np.float32)
+    result += _resized(np.asarray(cv2.blur(offset, size), np.float32), large)
+    return result
+
+
+def _resized(plane: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.float32)

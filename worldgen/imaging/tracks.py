@@ -52,10 +52,12 @@ def follow(
     """Follow points from one frame to another and back (Lucas and Kanade 1981, pyramidal)."""
     if len(points) == 0:
         return Matches(points, points)
-    moved, there, _ = cv2.calcOpticalFlowPyrLK(
-        first, second, points[:, None], None, winSize=_WINDOW, maxLevel=_LEVELS
+    start = np.ascontiguousarray(points[:, None])
+    guess = np.zeros_like(start)
+    moved, there, _ = cv2.calcOpticalFlowPyrLK(first, second, start, guess, winSize=_WINDOW, maxLevel=_LEVELS)
+    back, home, _ = cv2.calcOpticalFlowPyrLK(
+        second, first, moved, np.zeros_like(start), winSize=_WINDOW, maxLevel=_LEVELS
     )
-    back, home, _ = cv2.calcOpticalFlowPyrLK(second, first, moved, None, winSize=_WINDOW, maxLevel=_LEVELS)
     error = np.hypot(*(back[:, 0] - points).T)
     good = (error < _RETURN_PX) & (there[:, 0] > 0) & (home[:, 0] > 0)
     return Matches(points[good], np.asarray(moved[good, 0], np.float32))
