@@ -185,8 +185,9 @@ class Catalog:
 
     def failures(self) -> tuple[Failure, ...]:
         """Read every spec that has no variant."""
+        made = {path.name[-12:] for path in self._variants.glob("*")}
         found = (_read(path, Failure) for path in sorted(self._failures.glob("[!.]*.json")))
-        return tuple(failure for failure in found if self.find(failure.id) is None)
+        return tuple(failure for failure in found if failure.id[:12] not in made)
 
     def finished_ids(self) -> frozenset[str]:
         """Name what need not be made again: every variant, and every `unsupported` and `no change`.
@@ -247,8 +248,11 @@ class Catalog:
         return Published(folder=place, record=record, is_new=False)
 
     def _keep_source(self, source: Source, variant: Variant) -> None:
-        video = variant.provenance.plan.source or source.video
-        self.sources.keep(source, video)
+        plan = variant.provenance.plan
+        wanted = (plan.source, source.video, *(control.video for control in plan.controls[:1]))
+        # Far runners may name files that are not readable here; the variant is published all the same.
+        readable = (video for video in wanted if video is not None and Path(video.uri).is_file())
+        self.sources.keep(source, next(readable, None))
 
     def _prepare(self) -> None:
         if self._is_prepared:

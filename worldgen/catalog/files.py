@@ -155,7 +155,7 @@ def _is_alive(pid: int) -> bool:
 def _host() -> str:
     # Containers may share a host name and a disk, but then they number their processes apart.
     try:
-        space = os.readlink("/proc/self/ns/pid")
+        space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         space = ""
     return hashlib.sha256(f"{socket.gethostname()} {space}".encode()).hexdigest()[:8]

@@ -1,12 +1,21 @@
 """The shelf of sources: each kept once, playable, so that a folder of results can be moved as a whole."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from worldgen.catalog.files import commit_folder, copy_file, partial_folder, replace_json, write_json
+from worldgen.catalog.files import (
+    commit_folder,
+    copy_file,
+    partial_folder,
+    replace_json,
+    sha256_of,
+    write_json,
+)
 from worldgen.catalog.preview import is_playable, write_preview
 from worldgen.datatypes import Source, VideoRef, digest
+from worldgen.errors import SourceError
 
 
 class SourceShelf:
@@ -70,13 +79,23 @@ class SourceShelf:
         except (OSError, ValidationError):
             return None
 
+    def file_digest(self, path: Path) -> str:
+        """Name a file by content, reading it only when this state of it was never read before."""
+        about = path.stat()
+        known = self.digest_of(str(path.resolve()), about.st_size, str(about.st_mtime_ns))
+        if known is None:
+            known = sha256_of(path)
+            self.remember(str(path.resolve()), about.st_size, str(about.st_mtime_ns), known)
+        return known
+
     def _digest_path(self, uri: str, size_bytes: int, stamp: str) -> Path:
         return self.root / "digests" / f"{digest(uri, size_bytes, stamp)[:32]}.json"
 
     def _add_video(self, place: Path, video: VideoRef) -> None:
         with partial_folder(self._partial, "source-video") as folder:
             _put_video(Path(video.uri), folder / "source.mp4")
-            (folder / "source.mp4").replace(place / "source.mp4")
+            if (folder / "source.mp4").exists():
+                (folder / "source.mp4").replace(place / "source.mp4")
 
 
 class _Known(BaseModel):
@@ -86,7 +105,9 @@ class _Known(BaseModel):
 
 def _put_video(origin: Path, place: Path) -> None:
     # A copy, not a hard link: tools that write a clip again in place would change it under the results.
-    if is_playable(origin):
-        copy_file(origin, place)
-    else:
-        write_preview(origin, place)
+    # A source that cannot be shown (its labels and variants still can) is kept as a description.
+    with suppress(SourceError):
+        if is_playable(origin):
+            copy_file(origin, place)
+        else:
+            write_preview(origin, place)

@@ -35,9 +35,9 @@ class Audit(Value):
         return value
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
-        """Equal for the same statement: on which variant, who, when, what."""
-        return self.variant_id, self.by, self.at, self.decision
+    def key(self) -> tuple[str, str, str, str, str]:
+        """Equal for the same statement: on which variant, who, when, what and why."""
+        return self.variant_id, self.by, self.at, self.decision, self.reason
 
 
 class AuditFile(Value):

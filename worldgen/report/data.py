@@ -46,6 +46,7 @@ def variant_data(
         "model": provenance.model,
         "sourceKey": provenance.source_sha256[:12],
         "sourceName": Path(provenance.source_uri).name or provenance.source_uri,
+        "sourceTag": _source_tag(variant, results),
         "video": link(files.video, page) if files.video else "",
         "thumbnail": link(files.thumbnail, page) if files.thumbnail else "",
         "source": link(source_video, page) if source_video else "",
@@ -131,6 +132,14 @@ def frame_times(path: Path, frames: int, fps: float) -> list[float] | None:
         abs(t - i / fps) < _UNEVEN_SECONDS for i, t in enumerate(times) if fps > 0
     )
     return None if is_even else [round(t, 5) for t in times]
+
+
+def _source_tag(variant: Variant, results: Results) -> str:
+    source = results.source(variant.provenance.source_sha256)
+    if source is None or source.kind != "controls":
+        return "source"
+    kinds = ", ".join(control.kind for control in variant.provenance.plan.controls[:1])
+    return f"control map: {kinds}" if kinds else "control map"
 
 
 def _worst_first(findings: Iterable[Finding]) -> list[Finding]:

@@ -21,13 +21,13 @@ _SCRIPTS: Final = ("core.js", "grid.js", "pair.js", "overlay.js", "panel.js", "a
 _LABEL_ORDER: Final = ("clear", "overcast", "fog", "rain", "snow", "low sun", "dusk", "night", "wet", "other")
 
 
-def write_report(results: Results, path: Path, *, title: str = "Variants") -> Path:
+def write_report(results: Results, path: Path, *, title: str = "") -> Path:
     """Write the page of all results; videos stay beside it and are linked relatively.
 
     Args:
         results: A catalogue.
         path: The HTML file, normally in the results' folder; replaced in one step.
-        title: Heading.
+        title: Heading; by default what the results are variants of.
 
     Raises:
         OutputError: The place cannot be written.
@@ -38,9 +38,10 @@ def write_report(results: Results, path: Path, *, title: str = "Variants") -> Pa
         variant_data(results.load(entry.id), entry, results, path, tracks) for entry in results.entries()
     ]
     variants.sort(key=lambda v: (_rank(v["label"]), v["title"], v["sourceName"], v["id"]))
+    sources = sorted({(v["sourceKey"], v["sourceName"]) for v in variants})
     failures = [_failure_data(f) for f in results.failures()]
     html = _template().render(
-        title=title,
+        title=title or (f"Variants of {sources[0][1]}" if len(sources) == 1 else "Variants"),
         variants=variants,
         answers=[f for f in failures if f["expected"]],
         faults=[f for f in failures if not f["expected"]],
@@ -50,7 +51,7 @@ def write_report(results: Results, path: Path, *, title: str = "Variants") -> Pa
         failing=failing_checks(variants),
         labels=[name for name in _LABEL_ORDER if any(v["label"] == name for v in variants)],
         models=sorted({v["model"] for v in variants}),
-        sources=sorted({(v["sourceKey"], v["sourceName"]) for v in variants}),
+        sources=sources,
         agreement=_agreement(results, variants),
         style=(_TEMPLATE / "report.css").read_text(),
         script="\n".join((_TEMPLATE / name).read_text() for name in _SCRIPTS),

@@ -197,6 +197,48 @@ def test_a_source_is_not_read_twice(tmp_path):
     assert shelf.digest_of("a.mp4", 11, "1") is None
 
 
+def test_a_file_is_read_once_until_it_changes(tmp_path):
+    shelf = Catalog(tmp_path / "out").sources
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"one")
+    first = shelf.file_digest(clip)
+    assert first == sha256_of(clip)
+    known = next((tmp_path / "out").rglob("digests/*.json"))
+    known.write_text(known.read_text().replace(first, "ab" * 32))
+    assert shelf.file_digest(clip) == "ab" * 32, "looked up, not read"
+    clip.write_bytes(b"two!")
+    assert shelf.file_digest(clip) == sha256_of(clip)
+
+
+def test_a_source_that_is_not_here_any_more_does_not_hold_a_variant_up(tmp_path, made):
+    source, variant = made
+    gone = source.video.model_copy(update={"uri": str(tmp_path / "gone.mp4")})
+    plan = variant.provenance.plan.model_copy(update={"source": gone})
+    provenance = variant.provenance.model_copy(update={"plan": plan})
+    catalog = Catalog(tmp_path / "out")
+    published = catalog.publish(
+        variant.model_copy(update={"provenance": provenance}), source.model_copy(update={"video": gone})
+    )
+    assert published.is_new
+    assert catalog.source_video(source.sha256) is None
+    assert catalog.source(source.sha256).frames == source.frames
+    later = variant.model_copy(update={"id": "c" * 32})
+    catalog.publish(later, source)
+    assert catalog.source_video(source.sha256) is not None, "added when it can be read"
+
+
+def test_a_source_that_is_not_a_video_is_kept_as_a_description(tmp_path, made):
+    source, variant = made
+    text = tmp_path / "text.mp4"
+    text.write_text("not a video")
+    video = source.video.model_copy(update={"uri": str(text)})
+    plan = variant.provenance.plan.model_copy(update={"source": video})
+    provenance = variant.provenance.model_copy(update={"plan": plan})
+    catalog = Catalog(tmp_path / "out")
+    assert catalog.publish(variant.model_copy(update={"provenance": provenance}), source).is_new
+    assert catalog.source_video(source.sha256) is None
+
+
 def test_folder_names_say_what_is_inside():
     night = Spec(name="x", sun_elevation_deg=-20.5, rain_mm_h=12, clouds_okta=8, seed=3)
     assert folder_name("ab" * 16, night) == "night_rain-12mmh_sun-20p5deg_clouds-8-abababababab"

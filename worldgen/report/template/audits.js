@@ -59,10 +59,10 @@ $("reason").addEventListener("input", () => {
   mine.reason = $("reason").value.trim();
   keepAudits();
 });
-$("auditor").addEventListener("input", () => {
+$("auditor").addEventListener("change", () => {
   const name = $("auditor").value.trim();
   store.set("worldgen.auditor", name);
-  for (const audit of Object.values(audits)) if (!audit.by || current?.id === audit.variant_id) audit.by = name;
+  for (const audit of Object.values(audits)) audit.by ||= name;
   keepAudits();
 });
 

@@ -70,6 +70,7 @@ function open(id) {
   $("player-view").hidden = false;
   document.title = `${current.title} - worldgen`;
   $("player-title").textContent = current.title;
+  $("source-tag").textContent = current.sourceTag;
   const badge = make("span", { class: `badge ${current.state}` }, icon(current.state), current.state);
   $("player-badge").replaceChildren(badge);
   $("player-details").textContent = [...current.details, `${current.width || "?"}x${current.height || "?"}`, `${current.frames} frames`, current.sourceName, `made by ${current.model}`].join(" \u00b7 ");
