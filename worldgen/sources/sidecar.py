@@ -54,14 +54,7 @@ def read_depth_sidecar(path: Path, camera: Camera, frames: int) -> Float32[npt.N
         raise LabelError(f"no such file or folder: {path}", reason="not_found")
     if path.is_dir():
         return _from_folder(path, camera, frames)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {n: stored[n] for n in stored.files} if hasattr(stored, "files") else {"depth": stored}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
-        if path.suffix == ".npy":
-            arrays = {"depth": _load(path)}
-        else:
-            raise LabelError(f"{path} cannot be read: {exc}", reason="unknown_format") from exc
+    arrays = {"depth": _load(path)} if path.suffix.lower() == ".npy" else _load_npz(path)
     if "depth" in arrays:
         return _checked(arrays["depth"], camera, frames, str(path))
     if {"points", "frame"} <= arrays.keys():
@@ -165,6 +158,17 @@ def _load(file: Path) -> npt.NDArray[np.generic]:
     try:
         return np.asarray(np.load(file, allow_pickle=False))
     except (OSError, ValueError, EOFError) as exc:
+        raise LabelError(f"{file} cannot be read: {exc}", reason="invalid") from exc
+
+
+def _load_npz(file: Path) -> dict[str, npt.NDArray[np.generic]]:
+    if not zipfile.is_zipfile(file):
+        message = f"{file} is not .npz; a sidecar is a folder, .npz or .npy"
+        raise LabelError(message, reason="unknown_format")
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
         raise LabelError(f"{file} cannot be read: {exc}", reason="invalid") from exc
 
 

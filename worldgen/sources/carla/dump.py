@@ -43,9 +43,9 @@ def open_dump(folder: Path, camera: str | None = None) -> Source:
     if not reader.has("rgb"):
         message = f"camera {reader.name!r} of {folder} has no rgb sensor; it has: {', '.join(reader.paths)}"
         raise SourceError(message, reason="missing_sensor")
+    reader.check_encodings()
     digests = digest_sensors(reader.paths)
     check_exactness(reader.records, digests, fps=reader.manifest.fps)
-    reader.check_encodings()
     sha256 = digest_recording(folder, reader.name, digests)
     manifest = reader.manifest
     return Source(

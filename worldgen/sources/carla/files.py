@@ -206,7 +206,7 @@ def _check_ids(records: tuple[FrameRecord, ...], fps: float) -> None:
     known = [i for i in ids if i is not None]
     if len(known) != len(ids) or len(known) < 2:
         return
-    step = max(min(b - a for a, b in pairwise(known)), 1)
+    step = min((b - a for a, b in pairwise(known) if b > a), default=1)
     for index, (a, b) in enumerate(pairwise(known), start=1):
         if b <= a:
             message = (

@@ -170,8 +170,8 @@ def _fit_line(
         design = np.stack((np.ones(int(agrees.sum())), seen[agrees]), axis=1)
         weight = 1 / known[agrees]
         far, step = np.linalg.lstsq(design * weight[:, None], np.ones(int(agrees.sum())), rcond=None)[0]
-        # No depth is beyond the far plane.
-        if far < 1 / FAR_METRES:
+        # No depth is beyond the far plane; and a far end that cannot be told from it is the sky.
+        if far < 1 / FAR_METRES + step:
             far = 1 / FAR_METRES
             step = float(
                 (weight**2 * seen[agrees] * (known[agrees] - far)).sum()

@@ -90,6 +90,9 @@ def see_box(
     if right - left < 1 or bottom - top < 1:
         return None
     part = (slice(top, bottom), slice(left, right))
+    by_id = None if picture.instances is None else picture.instances[part] == identity
+    if by_id is not None and not by_id.any():
+        return None
     directions = rays(camera)[part]
     enter, leave = meet_box(directions, camera_from_box, size_m)
     meets = leave > enter
@@ -99,8 +102,8 @@ def see_box(
         ahead = picture.depth_m[part] / np.maximum(directions[..., 2], 1e-6)
     if picture.depth_error_m is not None:
         margin = _MARGIN_M + 2 * picture.depth_error_m[part]
-    if picture.instances is not None:
-        shows = picture.instances[part] == identity
+    if by_id is not None:
+        shows = by_id
     elif ahead is not None:
         shows = meets & (ahead > enter - margin) & (ahead < leave + margin)
     else:
