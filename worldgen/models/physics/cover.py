@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float64
 
-from worldgen.datatypes import Tag
 from worldgen.models.physics.light import LUMA, Linear, Plane
 from worldgen.models.physics.ops import fill, mix, smoothstep
-from worldgen.models.physics.scene import Scene, View
+from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.texture import Texture
+from worldgen.models.physics.view import GroundView, View
 
 SNOW_ALBEDO: Final = 0.82
 """Fresh to settled snow (Warren 1982)."""
@@ -39,18 +39,21 @@ class SnowCover:
 
     def lie(self, view: View) -> None:
         """Cover the ground of one frame in place, before it is lit."""
-        right, ahead = view.ground_xy
-        foot = view.footprint_m
+        ground = view.ground
+        if ground is None:
+            return
+        right, ahead, foot = ground.right, ground.ahead, ground.footprint_m
         patches = self._patches.on_ground(right, ahead, foot, 0.06)
         relief = self._relief.on_ground(right, ahead, foot, 0.012)
-        worn = self._worn(right, ahead) * view.paved
+        worn = self._worn(right, ahead) * ground.paved
         share = np.float32(self._share) * (1 - np.float32(0.75 - 0.45 * self._share) * worn)
         # Texture values are equalised: the share of them above 1 - s is s.
         level = 0.8 * patches + 0.2 * relief
-        cover = smoothstep(-0.07, 0.07, np.asarray(level - (1 - share) * 1.02, np.float32))
-        cover *= view.flat
-        white = self._snow(view, relief, worn)
-        mix(view.light, white, np.asarray(np.minimum(cover, 0.97), np.float32))
+        cover = smoothstep(-0.14, 0.12, np.asarray(level - (1 - share) * 1.02, np.float32))
+        # Wheels leave a grey film of pressed snow, hardly ever bare asphalt.
+        cover = np.maximum(cover, np.float32(0.45 * max(0.0, self._share - 0.5) * 2) * worn) * ground.flat
+        white = self._snow(ground, 0.6 * relief + 0.4 * patches, worn)
+        mix(ground.light, white, np.asarray(np.minimum(cover, 0.97), np.float32))
         self._on_plants(view)
 
     def _worn(self, right: Plane, ahead: Plane) -> Plane:
@@ -63,25 +66,25 @@ class SnowCover:
                 stripes = np.maximum(stripes, np.exp(-away * away))
         return np.asarray(stripes, np.float32)
 
-    def _snow(self, view: View, relief: Plane, worn: Plane) -> Linear:
+    def _snow(self, ground: GroundView, relief: Plane, worn: Plane) -> Linear:
         """Radiance of snow: its albedo in the light that falls on this ground.
 
         The light is read off the source: the ground's own brightness against its median, smoothed, so that
         shade stays shade; the median stands for asphalt of 12%.
         """
-        white = SNOW_ALBEDO * level_of_white(view)
-        small = cv2.resize(view.luma, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
-        flat = cv2.resize(view.flat.astype(np.float32), small.shape[::-1], interpolation=cv2.INTER_AREA)
+        white = SNOW_ALBEDO * level_of_white(ground.view)
+        small = cv2.resize(ground.luma, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+        flat = cv2.resize(ground.flat.astype(np.float32), small.shape[::-1], interpolation=cv2.INTER_AREA)
         shade = cv2.GaussianBlur(small * flat, (0, 0), 2.5) / np.maximum(
             cv2.GaussianBlur(flat, (0, 0), 2.5), 1e-3
         )
         usual = float(np.median(small[flat > 0.9])) if (flat > 0.9).any() else 0.1
         shading = np.clip(shade / max(usual, 1e-3), 0.5, 1.35) ** 0.45
         full = cv2.resize(
-            np.asarray(shading, np.float32), view.luma.shape[::-1], interpolation=cv2.INTER_LINEAR
+            np.asarray(shading, np.float32), ground.luma.shape[::-1], interpolation=cv2.INTER_LINEAR
         )
         # Low bumps catch the light; wheel tracks are pressed, grey and wet.
-        light = full * (1 + np.float32(0.22) * (relief - 0.5)) * (1 - np.float32(0.38) * worn)
+        light = full * (1 + np.float32(0.34) * (relief - 0.5)) * (1 - np.float32(0.38) * worn)
         light *= np.float32(white)
         return np.asarray(cv2.merge([0.965 * light, 0.985 * light, 1.015 * light]), np.float32)
 
@@ -90,15 +93,17 @@ class SnowCover:
 
         Read off the picture itself, so it moves with the tree.
         """
-        plants = view.has_tag(Tag.VEGETATION, Tag.TERRAIN) & ~view.flat
+        plants = view.plants
         if not plants.any():
             return
         luma = view.luma
-        around = cv2.blur(luma, (15, 15))
-        catch = smoothstep(0.75, 1.6, np.asarray(luma / np.maximum(around, 1e-3), np.float32))
-        weight = (np.float32(0.62 * self._share) * catch + np.float32(0.16 * self._share)) * plants
-        weight *= 1 - view.sky
-        white = np.float32(0.75 * SNOW_ALBEDO * level_of_white(view))
+        around = cv2.blur(luma, (31, 31))
+        catch = smoothstep(
+            0.75, 1.5, np.asarray(cv2.blur(luma, (5, 5)) / np.maximum(around, 1e-3), np.float32)
+        )
+        weight = (np.float32(0.52 * self._share) * catch + np.float32(0.16 * self._share)) * plants
+        weight[view.sky_rows] *= 1 - view.sky
+        white = 0.75 * SNOW_ALBEDO * level_of_white(view)
         mix(view.light, fill(view.light, (0.97 * white, 0.99 * white, white)), np.asarray(weight, np.float32))
 
 
@@ -112,17 +117,19 @@ class SandCover:
 
     def lie(self, view: View) -> None:
         """Cover the ground of one frame in place, before it is lit."""
-        right, ahead = view.ground_xy
-        foot = view.footprint_m
+        ground = view.ground
+        if ground is None:
+            return
+        right, ahead, foot = ground.right, ground.ahead, ground.footprint_m
         tongues = self._tongues.on_ground(right + 0.5 * ahead, ahead - 0.5 * right, foot, 0.05)
         grain = self._grain.on_ground(right, ahead, foot, 0.01)
         level = 0.85 * tongues + 0.15 * grain
         cover = (
-            smoothstep(-0.12, 0.10, np.asarray(level - np.float32(1 - self._share), np.float32)) * view.flat
+            smoothstep(-0.12, 0.10, np.asarray(level - np.float32(1 - self._share), np.float32)) * ground.flat
         )
         tone = np.float32(0.85 * level_of_white(view)) * (0.88 + 0.24 * grain)
         sand = cv2.merge([tone * c for c in SAND])
-        mix(view.light, np.asarray(sand, np.float32), np.asarray(np.minimum(cover, 0.94), np.float32))
+        mix(ground.light, np.asarray(sand, np.float32), np.asarray(np.minimum(cover, 0.94), np.float32))
 
 
 def level_of_white(view: View) -> float:
@@ -133,7 +140,7 @@ def level_of_white(view: View) -> float:
     """
     sky = float(view.sky_light @ np.array(LUMA, np.float32))
     ground = 1.0 / view.scene.reflectance_gain
-    return float(np.clip(np.sqrt(sky * ground), 0.35, 0.92))
+    return float(np.clip(np.sqrt(sky * ground), 0.38, 0.74))
 
 
 def driven_path(scene: Scene) -> Float64[npt.NDArray[np.float64], "n 2"]:

@@ -5,7 +5,7 @@ import numpy as np
 
 from worldgen.models.physics.light import Plane
 from worldgen.models.physics.ops import enlarge, reduce, scale
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.view import View
 
 _REDUCE = 4
 MOST_LIFT = 2.2

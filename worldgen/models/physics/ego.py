@@ -49,7 +49,7 @@ def _from_road(clip: Clip, rays: Rays, planes: tuple[GroundPlane, ...]) -> Poses
 
 def _road_window(rays: Rays, plane: GroundPlane, height: int, width: int) -> npt.NDArray[np.uint8]:
     inverse = plane.inverse_depth(rays)
-    window = (inverse > 1 / 25) & (inverse < 1 / 3) & (np.abs(rays[..., 0]) < 0.8)
+    window = (inverse > 1 / 25) & (inverse < 1 / 3) & (np.abs(rays.x) < 0.8)
     window[round(0.97 * height) :] = False
     window[:, : round(0.02 * width)] = False
     return np.asarray(window, np.uint8)
@@ -88,15 +88,7 @@ def _follow(
 
 def _on_ground(pixels: npt.NDArray[np.float32], rays: Rays, plane: GroundPlane) -> npt.NDArray[np.float64]:
     """Metres right and ahead of the camera, on the plane."""
-    h, w = rays.shape[:2]
-    x = np.clip(np.round(pixels[:, 0]).astype(int), 0, w - 1)
-    y = np.clip(np.round(pixels[:, 1]).astype(int), 0, h - 1)
-    # Slopes are smooth: the neighbour's difference adds the fraction that rounding took.
-    slopes = rays[y, x].astype(np.float64)
-    step_x = (rays[0, -1, 0] - rays[0, 0, 0]) / (w - 1)
-    step_y = (rays[-1, 0, 1] - rays[0, 0, 1]) / (h - 1)
-    slopes[:, 0] += (pixels[:, 0] - x) * step_x
-    slopes[:, 1] += (pixels[:, 1] - y) * step_y
+    slopes = rays.at(pixels)
     inverse = slopes @ plane.normal[:2] + plane.normal[2]
     z = 1 / np.maximum(inverse, 1e-3)
     points = np.column_stack([slopes[:, 0] * z, slopes[:, 1] * z, z])

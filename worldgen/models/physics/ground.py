@@ -10,6 +10,8 @@ from scipy.ndimage import gaussian_filter1d
 from worldgen.datatypes import Camera, Geometry
 from worldgen.datatypes.tags import FLAT
 from worldgen.imaging.ground import ground_normal
+from worldgen.models.physics.light import Plane
+from worldgen.models.physics.rays import Rays
 
 _STRIDE = 8
 _TRUE = ("simulator", "sidecar")
@@ -34,17 +36,9 @@ class GroundPlane:
         """Unit vector away from the ground, in camera axes."""
         return -self.normal * self.camera_height_m
 
-    def inverse_depth(
-        self, rays: Float32[npt.NDArray[np.float32], "h w 2"]
-    ) -> Float32[npt.NDArray[np.float32], "h w"]:
+    def inverse_depth(self, rays: Rays) -> Plane:
         """1/z of the plane along each ray; <= 0 at and above the horizon."""
-        n = self.normal.astype(np.float32)
-        return np.asarray(rays[..., 0] * n[0] + (rays[..., 1] * n[1] + n[2]), np.float32)
-
-    def horizon_slope(self, x: float = 0.0) -> float:
-        """Slope y/z of the horizon at the column with slope x/z."""
-        n = self.normal
-        return float(-(n[2] + n[0] * x) / n[1])
+        return rays.along(self.normal)
 
 
 def camera_plane(camera: Camera) -> GroundPlane:
@@ -52,9 +46,7 @@ def camera_plane(camera: Camera) -> GroundPlane:
     return GroundPlane(np.asarray(ground_normal(camera) / camera.height_m))
 
 
-def planes_of(
-    geometry: Geometry, rays: Float32[npt.NDArray[np.float32], "h w 2"], fps: float
-) -> tuple[GroundPlane, ...]:
+def planes_of(geometry: Geometry, rays: Rays, fps: float) -> tuple[GroundPlane, ...]:
     """Fit the ground plane of every frame to the geometry's own depth.
 
     Depth and plane must agree, or mirror images would not meet their objects. The fit is robust (Tukey's
@@ -70,17 +62,18 @@ def planes_of(
 
 def _fit(
     geometry: Geometry,
-    rays: Float32[npt.NDArray[np.float32], "h w 2"],
+    rays: Rays,
     index: int,
     prior: Float64[npt.NDArray[np.float64], "3"],
 ) -> Float64[npt.NDArray[np.float64], "3"]:
     z = geometry.depth_m[index][::_STRIDE, ::_STRIDE]
-    slopes = rays[::_STRIDE, ::_STRIDE]
+    slopes = rays.thin(_STRIDE)
     use = np.isfinite(z) & (z < 60)
     use &= _ground_candidates(geometry, index, slopes, z, prior)
     if int(use.sum()) < 40:
         return prior
-    a = np.column_stack([slopes[use], np.ones(int(use.sum()))]).astype(np.float64)
+    columns = [np.broadcast_to(s, use.shape)[use] for s in (slopes.x, slopes.y)]
+    a = np.column_stack([*columns, np.ones(len(columns[0]))]).astype(np.float64)
     b = 1 / z[use].astype(np.float64)
     weight = np.ones(len(b))
     normal = prior
@@ -102,7 +95,7 @@ _RIDGE = np.eye(3) * 1e-2
 def _ground_candidates(
     geometry: Geometry,
     index: int,
-    slopes: Float32[npt.NDArray[np.float32], "h w 2"],
+    slopes: Rays,
     z: Float32[npt.NDArray[np.float32], "h w"],
     prior: Float64[npt.NDArray[np.float64], "3"],
 ) -> Bool[npt.NDArray[np.bool_], "h w"]:

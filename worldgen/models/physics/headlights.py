@@ -8,7 +8,7 @@ import numpy.typing as npt
 from jaxtyping import Float32
 
 from worldgen.models.physics.light import Plane
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.view import View
 
 LAMP_HEIGHT_M: Final = 0.68
 LAMP_AHEAD_M: Final = 1.6
@@ -45,8 +45,8 @@ _BEAM: Final = _low_beam()
 def irradiance(view: View, wetness: float) -> Plane:
     """Light of the beam on every pixel's surface, relative: I(direction) cos(incidence) / distance^2.
 
-    Scaled so that a wall 10 m ahead in the hot spot receives 1. Asphalt sends far more back to the lamp than a
-    Lambertian ground at that grazing angle: 15 mcd/m2/lx for 12% albedo (EN 1436, road surfaces), as if it
+    Scaled so that a wall 10 m ahead in the hot spot receives 1. Asphalt sends far more back to the lamp than
+    a Lambertian ground at that grazing angle: 15 mcd/m2/lx for 12% albedo (EN 1436, road surfaces), as if it
     stood at cosine 0.35. A film of water mirrors the beam away from the driver instead.
     """
     right, ahead, up = lamp_coordinates(view)
@@ -54,8 +54,8 @@ def irradiance(view: View, wetness: float) -> Plane:
     inverse = 1 / np.maximum(ahead, 0.3)
     columns = (right * inverse - _SLOPES[0]) * np.float32((_TABLE[1] - 1) / (_SLOPES[1] - _SLOPES[0]))
     rows = (up * inverse - _RISES[0]) * np.float32((_TABLE[0] - 1) / (_RISES[1] - _RISES[0]))
-    beam = cv2.remap(_BEAM, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    road = np.float32(0.35 * (1 - 0.75 * wetness))
+    beam = cv2.remap(_BEAM, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    road = np.float32(0.35 * (1 - 0.6 * wetness))
     incidence = np.where(view.flat, np.maximum(road, LAMP_HEIGHT_M / np.sqrt(distance2)), np.float32(0.7))
     # Nearer than 2 m the lamps are no point: the bonnet hides that ground anyway.
     light = beam * incidence * np.float32(100) / np.maximum(distance2, 4)
@@ -67,15 +67,12 @@ def irradiance(view: View, wetness: float) -> Plane:
 
 def lamp_coordinates(view: View) -> tuple[Plane, Plane, Plane]:
     """Position of each pixel's point relative to the lamps: right, ahead, up, in metres over level ground."""
-    plane, rays = view.plane, view.scene.rays
-    up = plane.up
+    rays, up = view.scene.rays, view.plane.up
     ahead = np.array([0.0, 0.0, 1.0]) - up[2] * up
     ahead /= np.linalg.norm(ahead)
     right = np.cross(ahead, up)
-    z = np.minimum(view.depth_m, 2000)
-    a, r = ahead.astype(np.float32), right.astype(np.float32)
-    x, y = rays[..., 0], rays[..., 1]
-    along = (x * a[0] + (y * a[1] + a[2])) * z - np.float32(LAMP_AHEAD_M)
-    across = (x * r[0] + (y * r[1] + r[2])) * z
-    above = np.minimum(view.height_m, 500) - np.float32(LAMP_HEIGHT_M)
+    z = np.minimum(view.depth_m, np.float32(2000))
+    along = rays.along(ahead) * z - np.float32(LAMP_AHEAD_M)
+    across = rays.along(right) * z
+    above = np.minimum(view.height_m, np.float32(500)) - np.float32(LAMP_HEIGHT_M)
     return np.asarray(across, np.float32), np.asarray(along, np.float32), np.asarray(above, np.float32)

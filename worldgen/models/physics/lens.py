@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.models.physics.ops import reduce
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.view import View
 
 _MOST: Final = 46
 """Drops on a lens that is never wiped (share 1), per 1280 x 720."""
@@ -83,7 +83,7 @@ class LensDrops:
         scale = height / 720
         x, y = float(rng.random()) * width, float(rng.random()) * height
         # Few large, many small: log-normal radii.
-        radius = min(30.0, max(4.5, 8.5 * math.exp(0.5 * float(rng.standard_normal())))) * scale
+        radius = min(30.0, max(4.5, 10.5 * math.exp(0.5 * float(rng.standard_normal())))) * scale
         squash = 1.0 + 0.28 * float(rng.random())
         phase = 6.28 * float(rng.random())
         landing = min(1.0, age / 0.12)

@@ -49,6 +49,11 @@ def luminance(light: Linear) -> Plane:
     return np.asarray(cv2.transform(light, np.array([LUMA], np.float32)))
 
 
+def luminance_of_codes(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Luminance of display values [..., 3], relative."""
+    return np.asarray(_DECODE[frame] @ np.array(LUMA, np.float32), np.float32)
+
+
 def shoulder(x: npt.ArrayLike, knee: float) -> npt.NDArray[np.float64]:
     """Tone curve: the identity up to `knee`, then a smooth roll-off that reaches 1 at `HEADROOM`.
 

@@ -9,12 +9,14 @@ from jaxtyping import Float32
 
 from worldgen.models.physics.light import LUMA, Plane
 from worldgen.models.physics.look import Look
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.ops import fill
+from worldgen.models.physics.view import View
 
 Colour = Float32[npt.NDArray[np.float32], "3"]
 
 FOG_TOP_M = 150.0
 """Height of the fog layer: towards the zenith the path through it ends here."""
+CLOUD_BASE_M = 900.0
 DUST_COLOUR = np.array([0.80, 0.60, 0.38], np.float32)
 """Airlight of desert dust relative to droplets: absorption rises towards blue (Sokolik and Toon 1999)."""
 
@@ -30,34 +32,46 @@ class Medium:
 
     extinction: float
     """1/m."""
-    top_m: float = FOG_TOP_M
-    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    top_m: float
+    """Height at which the layer ends."""
+    colour: tuple[float, float, float]
+    """Airlight of the part that has a colour of its own (fog white, dust brown)."""
+    cloud_share: float
+    """Share of the extinction by rain and snow, whose airlight is that of the cloud above them."""
 
     def transmission(self, view: View) -> Plane:
         """Share of light that reaches the lens per pixel."""
         path = view.range_m
-        sky = view.sky_mask
-        if sky.any():
-            path = np.where(sky, self._sky_path(view), path)
+        rows = view.sky_rows
+        if rows.stop:
+            sky = view.sky_mask[rows]
+            path = path.copy()
+            path[rows][sky] = self._sky_path(view, rows)[sky]
         t = np.asarray(cv2.exp(path * np.float32(-self.extinction)), np.float32)
         if view.ego is not None:
             t[view.ego] = 1.0
-        return np.asarray(t)
+        return t
 
-    def _sky_path(self, view: View) -> Plane:
+    def _sky_path(self, view: View, rows: slice) -> Plane:
         # sin(elevation) of a ray is its direction's share along `up`.
-        up = view.plane.up.astype(np.float32)
-        rays = view.scene.rays
-        sine = (rays[..., 0] * up[0] + rays[..., 1] * up[1] + up[2]) / view.scene.ray_length
-        return np.asarray(self.top_m / np.maximum(sine, self.top_m / 2.0e4), np.float32)
+        rays = view.scene.rays.rows(rows)
+        sine = rays.along(view.plane.up) / rays.length
+        return np.asarray(self.top_m / np.maximum(sine, np.float32(self.top_m / 2.0e4)), np.float32)
 
-    def airlight(self, view: View) -> Colour:
-        """Light that the layer itself sends to the lens."""
-        sky = view.sky_light
+    def airlight(self, sky: Colour, *, is_source_sky: bool) -> Colour:
+        """Light that the layer itself sends to the lens.
+
+        Args:
+            sky: Radiance of the sky above the horizon as it is rendered.
+            is_source_sky: Whether that is still the source's own sky.
+        """
         grey = float(sky @ np.array(LUMA, np.float32))
         # Droplets scatter all wavelengths alike: most of the sky's blue is lost in the layer.
-        base = (0.3 * sky + 0.7 * grey) / max(grey, 1e-3)
-        return np.asarray(np.array(self.colour, np.float32) * base * airlight_of(grey), np.float32)
+        neutral = (0.3 * sky + 0.7 * grey) / max(grey, 1e-4)
+        level = airlight_of(grey) if is_source_sky else grey
+        layer = np.array(self.colour, np.float32) * neutral * level
+        cloud = neutral * (grey * 0.97)
+        return np.asarray((1 - self.cloud_share) * layer + self.cloud_share * cloud, np.float32)
 
 
 def airlight_of(sky_luminance: float) -> float:
@@ -71,37 +85,31 @@ def airlight_of(sky_luminance: float) -> float:
 
 def medium_of(look: Look) -> Medium | None:
     """Join all that hangs in the air into one layer; None when the air is as in the source."""
-    parts = (
-        (look.fog_extinction, np.ones(3, np.float32)),
-        (look.dust_extinction, DUST_COLOUR),
-        (look.rain_extinction, np.ones(3, np.float32)),
-        (look.snow_extinction, np.ones(3, np.float32)),
-    )
-    total = sum(extinction for extinction, _ in parts)
+    cloud = look.rain_extinction + look.snow_extinction
+    total = look.fog_extinction + look.dust_extinction + cloud
     if total <= 0:
         return None
-    colour = np.sum([extinction * tint for extinction, tint in parts], axis=0) / total
-    is_cloud = look.rain_extinction + look.snow_extinction > 0.5 * total
+    own = max(look.fog_extinction + look.dust_extinction, 1e-9)
+    colour = (look.fog_extinction * np.ones(3) + look.dust_extinction * DUST_COLOUR) / own
+    share = cloud / total
     return Medium(
-        extinction=float(total),
+        extinction=total,
         colour=(float(colour[0]), float(colour[1]), float(colour[2])),
-        top_m=1500.0 if is_cloud else FOG_TOP_M,
+        # Precipitation reaches up to its cloud.
+        top_m=CLOUD_BASE_M if share > 0.5 else FOG_TOP_M,
+        cloud_share=share,
     )
 
 
-def apply_medium(view: View, medium: Medium, ambient: Colour | None = None) -> Plane:
+def apply_medium(view: View, medium: Medium, sky: Colour | None = None) -> Plane:
     """Veil a view in place; return the transmission.
 
     Args:
         view: The frame under work.
         medium: The layer.
-        ambient: Illumination now relative to the source's, per channel; None for the source's own.
+        sky: Radiance of the rendered sky near the horizon; None when it still is the source's.
     """
     t = medium.transmission(view)
-    air = medium.airlight(view)
-    if ambient is not None:
-        air = air * ambient
-    veil = np.empty_like(view.light)
-    veil[:] = air
-    cv2.blendLinear(view.light, veil, t, 1 - t, dst=view.light)
+    air = medium.airlight(view.sky_light if sky is None else sky, is_source_sky=sky is None)
+    cv2.blendLinear(view.light, fill(view.light, air), t, 1 - t, dst=view.light)
     return t

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worldgen.models.physics.clouds import remove_sky, replace_sky, sky_directions
+from worldgen.models.physics.clouds import add_sky, over_sky, remove_sky, sky_directions
 from worldgen.models.physics.daylight import soften_shadows
 from worldgen.models.physics.headlights import COLOUR, irradiance
 from worldgen.models.physics.light import Linear
 from worldgen.models.physics.look import Look
-from worldgen.models.physics.ops import enlarge, recolour, saturation, scale, tint
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.ops import recolour, saturation, scale, tint
+from worldgen.models.physics.view import View
 
 Colour = npt.NDArray[np.float32]
 
@@ -35,6 +35,8 @@ class Illumination:
     """Radiance of the sky far up."""
     horizon: Colour
     """Radiance of the sky just above the horizon."""
+    airlight: Colour
+    """Radiance of a thick layer of air near the ground, lit by the town and the sky."""
     headlights: float
     colour_kept: float
     wetness: float
@@ -49,9 +51,9 @@ def illumination_of(look: Look) -> Illumination:
     def at(table: list[tuple[float, float, float]]) -> Colour:
         columns = np.array(table)
         logs = [np.interp(sun, keys, np.log(columns[:, c])) for c in range(3)]
-        return np.exp(np.array(logs)).astype(np.float32)
+        return np.asarray(np.exp(np.array(logs)), np.float32)
 
-    night = tuple(float(v) for v in NIGHT_AMBIENT)
+    night = (float(NIGHT_AMBIENT[0]), float(NIGHT_AMBIENT[1]), float(NIGHT_AMBIENT[2]))
     ambient = at([night, (0.037, 0.046, 0.066), (0.06, 0.075, 0.11), (0.13, 0.15, 0.19), (0.33, 0.30, 0.28)])
     zenith = at(
         [
@@ -81,6 +83,7 @@ def illumination_of(look: Look) -> Illumination:
         ambient=ambient * np.float32(1 - 0.25 * closed),
         zenith=np.asarray(zenith, np.float32),
         horizon=np.asarray(horizon, np.float32),
+        airlight=np.asarray(0.75 * horizon + 0.25 * ambient, np.float32),
         headlights=HEADLIGHT_GAIN * look.night**2 if look.headlights else 0.0,
         colour_kept=float(np.interp(sun, keys, [0.72, 0.78, 0.82, 0.88, 0.95])),
         wetness=look.wetness,
@@ -101,10 +104,14 @@ def darken(view: View, illumination: Illumination, *, has_hard_shadows: bool) ->
     tint(view.light, np.full(3, view.scene.reflectance_gain, np.float32))
     if illumination.headlights > 0:
         lit = _headlit(view, illumination)
-    recolour(view.light, np.diag(illumination.ambient) @ saturation(illumination.colour_kept))
+    recolour(
+        view.light,
+        np.asarray(np.diag(illumination.ambient) @ saturation(illumination.colour_kept), np.float32),
+    )
     if lit is not None:
         cv2.add(view.light, lit, dst=view.light)
-    replace_sky(view, night_sky(view, illumination))
+    if view.sky_rows.stop:
+        add_sky(view, night_sky(view, illumination))
 
 
 def _headlit(view: View, illumination: Illumination) -> Linear:
@@ -122,4 +129,4 @@ def night_sky(view: View, illumination: Illumination) -> Linear:
     _, _, up = sky_directions(view)
     fall = np.exp(-np.maximum(up, 0) / 0.20)[..., None].astype(np.float32)
     sky = illumination.zenith + (illumination.horizon - illumination.zenith) * fall
-    return enlarge(np.asarray(sky, np.float32), view.light)
+    return over_sky(view, np.asarray(sky, np.float32))

@@ -1,15 +1,43 @@
 """Overcast: a closed sky over the scene, and the light that comes from it."""
 
 import numpy as np
+import numpy.typing as npt
 
-from worldgen.models.physics.clouds import Clouds, replace_sky
+from worldgen.models.physics.clouds import Clouds, add_sky, remove_sky
 from worldgen.models.physics.daylight import soften_shadows
+from worldgen.models.physics.light import LUMA
 from worldgen.models.physics.look import Look
-from worldgen.models.physics.ops import recolour, saturation, tint
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.ops import recolour, saturation
+from worldgen.models.physics.view import View
 
 COOL = (0.95, 1.0, 1.055)
 """Daylight of an overcast sky against sun and sky together: about 6500 K against 5500 K (CIE D65, D55)."""
+
+
+def horizon_light(view: View, look: Look, *, is_closed: bool) -> npt.NDArray[np.float32]:
+    """Radiance of the rendered sky near the horizon."""
+    heavy = heaviness(look)
+    if is_closed:
+        return np.asarray(view.sky_light * np.float32(closed_gain(view, look)), np.float32)
+    return np.asarray(np.array([0.975, 1.0, 1.03]) * brightness(heavy), np.float32)
+
+
+def heaviness(look: Look) -> float:
+    """How dark the cloud is, 0..1: more rain falls from thicker cloud."""
+    return float(min(1.0, (look.rain_mm_h / 25) ** 0.5 + look.snow_mm_h / 12))
+
+
+def brightness(heavy: float) -> float:
+    """Luminance of a closed sky near the horizon, relative to white."""
+    return 0.60 - 0.18 * heavy
+
+
+def closed_gain(view: View, look: Look) -> float:
+    """Gain on a source that is overcast already: darker under rain, brighter in snow."""
+    level = float(view.sky_light @ np.array(LUMA, np.float32))
+    snowy = min(1.0, look.snow_mm_h / 2 + look.snow_cover)
+    lifted = min(max(0.5 / max(level, 1e-3), 1.0), 1.7)
+    return (1 - 0.12 * heaviness(look) * look.overcast) * (1 + snowy * (lifted - 1))
 
 
 def close_sky(view: View, look: Look, clouds: Clouds, *, has_hard_shadows: bool, is_closed: bool) -> None:
@@ -22,18 +50,16 @@ def close_sky(view: View, look: Look, clouds: Clouds, *, has_hard_shadows: bool,
         has_hard_shadows: Whether the source's sun has to be flattened.
         is_closed: Whether the source's sky is overcast already; it is then kept, only dulled.
     """
-    heavy = min(1.0, (look.rain_mm_h / 20) ** 0.5 + look.snow_mm_h / 12)
-    share = look.overcast
-    if is_closed:
-        tint(view.light, np.full(3, 1 - 0.12 * heavy * share, np.float32))
-    else:
-        replace_sky(view, clouds.cover(view, brightness=0.60 - 0.14 * heavy, contrast=0.16 + 0.12 * heavy))
+    heavy, share = heaviness(look), look.overcast
+    kept = saturation(1 - (0.18 + 0.1 * heavy) * share)
     if has_hard_shadows:
         soften_shadows(view, 0.8 * share)
-    kept = 1 - (0.18 + 0.1 * heavy) * share
-    gain = 1 - (0.06 + 0.16 * heavy) * share if not is_closed else 1.0
-    colour = 1 + share * (np.array(COOL, np.float32) - 1) if not is_closed else np.ones(3, np.float32)
-    before_sky = view.sky
-    sky = view.light[before_sky > 0.99]
-    recolour(view.light, np.diag(colour * np.float32(gain)) @ saturation(kept))
-    view.light[before_sky > 0.99] = sky
+    if is_closed:
+        recolour(view.light, kept * np.float32(closed_gain(view, look)))
+        return
+    colour = (1 + share * (np.array(COOL) - 1)) * (1 - (0.06 + 0.16 * heavy) * share)
+    remove_sky(view)
+    recolour(view.light, np.asarray(np.diag(colour) @ kept, np.float32))
+    if view.sky_rows.stop:
+        cover = clouds.cover(view, brightness=brightness(heavy), contrast=0.16 + 0.12 * heavy)
+        add_sky(view, cover)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from jaxtyping import Float32, Float64
 
 from worldgen.models.physics.light import Plane
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.view import View
 
-_LEVELS: Final = 24
+_LEVELS: Final = 51
 _SHIFT: Final = 4
 """Fractional bits of drawn coordinates."""
 
@@ -162,7 +162,8 @@ def draw(
         most: Full scale.
         soft_px: Segments wider than this are smoothed.
     """
-    level = np.clip(np.ceil(strength / most * _LEVELS), 0, _LEVELS).astype(int)
+    # Levels are spaced by the square root: most particles are faint.
+    level = np.round(np.sqrt(np.clip(strength / most, 0, 1)) * _LEVELS).astype(int)
     thickness = np.clip(np.round(smear.width), 1, 24).astype(int)
     segments = np.stack([smear.start, smear.end], axis=1)
     fixed = np.round(np.clip(segments, -4000, 8000) * (1 << _SHIFT)).astype(np.int32)
@@ -178,8 +179,7 @@ def draw(
         value = int(level[group[0]] * (255 // _LEVELS))
         target = soft if is_soft[group[0]] else crisp
         cv2.polylines(target, list(fixed[group]), False, value, int(thickness[group[0]]), cv2.LINE_AA, _SHIFT)
-    unit = np.float32(most / ((255 // _LEVELS) * _LEVELS))
-    plane = crisp.astype(np.float32)
+    table = (np.arange(256, dtype=np.float32) / np.float32(255 // _LEVELS * _LEVELS)) ** 2 * np.float32(most)
     if is_soft.any():
-        plane = np.maximum(plane, cv2.blur(cv2.blur(soft, (5, 5)), (5, 5)))
-    return np.asarray(plane * unit, np.float32)
+        crisp = np.maximum(crisp, cv2.blur(cv2.blur(soft, (5, 5)), (5, 5)))
+    return np.asarray(cv2.LUT(crisp, table), np.float32)

@@ -10,7 +10,7 @@ from jaxtyping import Float32, Float64
 from worldgen.models.physics.light import LUMA
 from worldgen.models.physics.ops import add, fill, mix
 from worldgen.models.physics.particles import Smear, Swarm, draw
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.view import View
 
 INTERCEPT: Final = 8000.0
 """N0 of Marshall and Palmer (1948), drops per m3 and mm."""
@@ -18,14 +18,14 @@ _BOX_M: Final = (10.0, 10.0, 7.0)
 _DROPS: Final = 9000
 """Drops drawn per box: the largest that a box of this size holds. Smaller ones are below a hundredth of
 opacity and merge into the haze."""
-EXPOSURE_DAY_S: Final = 1 / 120
-EXPOSURE_NIGHT_S: Final = 1 / 40
+EXPOSURE_DAY_S: Final = 1 / 200
+EXPOSURE_NIGHT_S: Final = 1 / 60
 _WIND_M_S: Final = 1.2
 
 
 def slope_per_mm(rain_mm_h: float) -> float:
     """Slope of the drop-size distribution: 4.1 R^-0.21 per mm (Marshall and Palmer 1948)."""
-    return 4.1 * rain_mm_h**-0.21
+    return float(4.1 * rain_mm_h**-0.21)
 
 
 def fall_speed_m_s(
@@ -105,5 +105,5 @@ def beam_on(smear: Smear) -> Float32[npt.NDArray[np.float32], " n"]:
     ahead = np.maximum(z - 1.2, 0.3)
     # Camera axes: y points down; the lamps sit some 0.8 m below the lens.
     above = np.maximum(0.8 - y, 0) / ahead
-    cone = np.exp(-((x / ahead) ** 2) / 0.5 - (above / 0.35) ** 2)
-    return np.asarray(cone * np.clip(9 / (ahead * ahead), 0, 4) * (z > 1.3), np.float32)
+    cone = np.exp(-((x / ahead) ** 2) / 0.4 - (above / 0.16) ** 2) + 0.015
+    return np.asarray(0.3 * cone * np.clip(9 / (ahead * ahead), 0, 3) * (z > 1.3), np.float32)

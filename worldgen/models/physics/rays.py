@@ -1,53 +1,119 @@
 """Rays: the direction in which each pixel looks."""
 
-from typing import TypeAlias
+from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float32
+from jaxtyping import Float64
 
 from worldgen.datatypes import Camera
+from worldgen.models.physics.light import Plane
 
-Rays: TypeAlias = Float32[npt.NDArray[np.float32], "h w 2"]
-"""(x/z, y/z) per pixel, camera axes x right, y down, z forward."""
 _LIMIT = 8.0
 """Slopes are held within this (83 degrees off axis): depth along the axis means nothing beyond."""
 
 
+@dataclass(frozen=True, eq=False)
+class Rays:
+    """Slopes x/z and y/z of every pixel's ray, camera axes x right, y down, z forward.
+
+    Without distortion x depends on the column alone and y on the row alone: they are then kept as one row and
+    one column and broadcast, which makes everything computed from them several times faster.
+    """
+
+    x: Plane
+    """One row, or all of them."""
+    y: Plane
+    """One column, or all of them."""
+
+    @cached_property
+    def length(self) -> Plane:
+        """Length of each ray per metre of depth along the axis; >= 1."""
+        return np.asarray(np.sqrt(1 + self.x * self.x + self.y * self.y), np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.y.shape[0], self.x.shape[1]
+
+    def along(self, axis: npt.NDArray[np.floating]) -> Plane:
+        """Dot product of each ray (x, y, 1) with an axis."""
+        a = axis.astype(np.float32)
+        return np.asarray(self.x * a[0] + (self.y * a[1] + a[2]), np.float32)
+
+    def thin(self, step: int, start: int = 0) -> "Rays":
+        """Every `step`-th row and column."""
+        x = self.x[:, start::step] if self.x.shape[0] == 1 else self.x[start::step, start::step]
+        y = self.y[start::step, :] if self.y.shape[1] == 1 else self.y[start::step, start::step]
+        return Rays(np.ascontiguousarray(x), np.ascontiguousarray(y))
+
+    def rows(self, rows: slice) -> "Rays":
+        """Some of the rows."""
+        return Rays(self.x if self.x.shape[0] == 1 else self.x[rows], self.y[rows])
+
+    def at(self, pixels: npt.NDArray[np.float32]) -> Float64[npt.NDArray[np.float64], "n 2"]:
+        """Slopes at (column, row) positions between pixels."""
+        px = np.ascontiguousarray(pixels[:, 0], np.float32).reshape(1, -1)
+        py = np.ascontiguousarray(pixels[:, 1], np.float32).reshape(1, -1)
+        zero = np.zeros_like(px)
+        fx = cv2.remap(
+            self.x,
+            px,
+            zero if self.x.shape[0] == 1 else py,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        fy = cv2.remap(
+            self.y,
+            zero if self.y.shape[1] == 1 else px,
+            py,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.column_stack([np.asarray(fx).ravel(), np.asarray(fy).ravel()]).astype(np.float64)
+
+
 def rays_of(camera: Camera) -> Rays:
-    """Slopes (x/z, y/z) of every pixel's ray, for the three camera models."""
-    v, u = np.mgrid[0 : camera.height, 0 : camera.width].astype(np.float32)
+    """Slopes of every pixel's ray, for the three camera models."""
+    column = np.arange(camera.width, dtype=np.float32)
+    row = np.arange(camera.height, dtype=np.float32)
     if camera.model == "pinhole" and not any(camera.distortion):
-        rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy], axis=-1)
-        return np.asarray(rays, np.float32)
+        x = (column - camera.cx) / camera.fx
+        y = (row - camera.cy) / camera.fy
+        return Rays(np.asarray(x[None, :], np.float32), np.asarray(y[:, None], np.float32))
+    u, v = np.meshgrid(column, row)
     if camera.model == "ftheta":
-        return _ftheta_rays(camera, u, v)
+        x, y = _ftheta(camera, u, v)
+    else:
+        x, y = _undistorted(camera, u, v)
+    x, y = (np.clip(np.nan_to_num(s), -_LIMIT, _LIMIT) for s in (x, y))
+    return Rays(np.asarray(x, np.float32), np.asarray(y, np.float32))
+
+
+def _undistorted(
+    camera: Camera, u: npt.NDArray[np.float32], v: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
     points = np.stack([u, v], axis=-1).reshape(-1, 1, 2).astype(np.float64)
     coefficients = np.array(camera.distortion, np.float64)
     if camera.model == "fisheye":
-        slopes = cv2.fisheye.undistortPoints(
-            points, matrix, np.resize(np.append(coefficients, np.zeros(4)), 4)
-        )
+        four = np.append(coefficients, np.zeros(4))[:4]
+        slopes = cv2.fisheye.undistortPoints(points, matrix, four)
     else:
         slopes = cv2.undistortPoints(points, matrix, coefficients)
-    rays = slopes.reshape(camera.height, camera.width, 2)
-    return np.asarray(np.clip(np.nan_to_num(rays), -_LIMIT, _LIMIT), np.float32)
+    both = np.asarray(slopes, np.float64).reshape(*u.shape, 2)
+    return both[..., 0], both[..., 1]
 
 
-def _ftheta_rays(camera: Camera, u: npt.NDArray[np.float32], v: npt.NDArray[np.float32]) -> Rays:
+def _ftheta(
+    camera: Camera, u: npt.NDArray[np.float32], v: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     # The polynomial gives the radius for an angle; its inverse is read from a table.
     angles = np.linspace(0, 1.45, 512)
-    radii = np.maximum.accumulate(
-        np.polynomial.polynomial.polyval(angles, np.array(camera.distortion or (0, camera.fx)))
-    )
+    radii = np.polynomial.polynomial.polyval(angles, np.array(camera.distortion or (0.0, camera.fx)))
     dx, dy = u - camera.cx, v - camera.cy
     radius = np.hypot(dx, dy)
-    slope = np.tan(np.interp(radius, radii, angles)) / np.maximum(radius, 1e-6)
-    return np.asarray(np.clip(np.stack([dx * slope, dy * slope], axis=-1), -_LIMIT, _LIMIT), np.float32)
-
-
-def ray_length(rays: Rays) -> Float32[npt.NDArray[np.float32], "h w"]:
-    """Length of each ray per metre of depth along the axis; >= 1."""
-    return np.asarray(np.sqrt(1 + rays[..., 0] ** 2 + rays[..., 1] ** 2), np.float32)
+    slope = np.tan(np.interp(radius, np.maximum.accumulate(radii), angles)) / np.maximum(radius, 1e-6)
+    return dx * slope, dy * slope

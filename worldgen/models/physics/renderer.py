@@ -7,21 +7,24 @@ participating medium -> particles -> lens -> exposure -> sensor noise -> tone cu
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from worldgen.datatypes import Clip, Condition, Geometry, Spec
 from worldgen.models.physics.clouds import Clouds
 from worldgen.models.physics.cover import SandCover, SnowCover
+from worldgen.models.physics.lamps import glow, lamps_of
 from worldgen.models.physics.lens import LensDrops
 from worldgen.models.physics.light import Encoder, Picture
 from worldgen.models.physics.look import Look, look_of
 from worldgen.models.physics.medium import apply_medium, medium_of
 from worldgen.models.physics.night import darken, illumination_of
-from worldgen.models.physics.overcast import close_sky
+from worldgen.models.physics.overcast import close_sky, horizon_light
 from worldgen.models.physics.rain import Rain
-from worldgen.models.physics.scene import Scene, View
+from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.sensor import Sensor
 from worldgen.models.physics.snow import Snow
 from worldgen.models.physics.sun import LowSun
+from worldgen.models.physics.view import View
 from worldgen.models.physics.wet import WetGround
 
 
@@ -63,7 +66,7 @@ class FrameRenderer:
 
     def render(self, index: int) -> Picture:
         """Render one frame."""
-        view = self.scene.view(index)
+        view = View(self.scene, index)
         for surface in (self._snow_cover, self._sand):
             if surface is not None:
                 surface.lie(view)
@@ -73,8 +76,7 @@ class FrameRenderer:
         if self._wet is not None:
             self._wet.mirror(view)
         if self._medium is not None:
-            ambient = None if self._illumination is None else self._illumination.ambient
-            apply_medium(view, self._medium, ambient)
+            apply_medium(view, self._medium, self._horizon(view))
         beam = self._illumination.headlights if self._illumination is not None else 0.0
         for falling in (self._rain, self._snow):
             if falling is not None:
@@ -87,13 +89,35 @@ class FrameRenderer:
             self._sensor.expose(view.light, index)
         return self._encoder.encode(view.light, index)
 
+    def _horizon(self, view: View) -> npt.NDArray[np.float32] | None:
+        """Radiance of the rendered sky near the horizon; None while it is the source's."""
+        if self._illumination is not None:
+            return self._illumination.airlight
+        if self._clouds is not None:
+            return horizon_light(view, self.look, is_closed=self._is_closed)
+        return None
+
+    @property
+    def _is_closed(self) -> bool:
+        return self.condition.label in ("overcast", "rain", "fog", "snow")
+
+    def _switch_on(self, view: View) -> None:
+        """Light the lamps that the geometry knows, with the glow of lens and air."""
+        emitted = lamps_of(view, self.seed, windows=self.look.night > 0.7)
+        if emitted is None:
+            return
+        emitted *= np.float32(self.look.night)
+        extinction = 0.0 if self._medium is None else self._medium.extinction
+        view.light += emitted
+        view.light += glow(emitted, min(1.0, extinction / 0.02))
+
     def _illuminate(self, view: View) -> None:
         has_shadows = self.condition.has_hard_shadows
         if self._illumination is not None:
             darken(view, self._illumination, has_hard_shadows=has_shadows)
+            self._switch_on(view)
         elif self._clouds is not None:
-            closed = self.condition.label in ("overcast", "rain", "fog", "snow")
-            close_sky(view, self.look, self._clouds, has_hard_shadows=has_shadows, is_closed=closed)
+            close_sky(view, self.look, self._clouds, has_hard_shadows=has_shadows, is_closed=self._is_closed)
         if self._sun is not None:
             self._sun.shine(view)
 

@@ -36,7 +36,7 @@ class Sensor:
         dy, dx, flip, sign = (int(v) for v in rng.integers(0, [192, 192, 4, 2]))
         noise = self._tile[dy : dy + height, dx : dx + width]
         noise = noise[:: -1 if flip & 1 else 1, :: -1 if flip & 2 else 1]
-        deviation = cv2.sqrt(cv2.max(light, 0.0) * np.float32(self._gain) + np.float32(self._read**2))
+        deviation = cv2.sqrt(np.maximum(light, 0) * np.float32(self._gain) + np.float32(self._read**2))
         deviation *= noise
         if sign:
             cv2.subtract(light, deviation, dst=light)

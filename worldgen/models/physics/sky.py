@@ -10,13 +10,14 @@ from jaxtyping import Bool, Float32
 from scipy.ndimage import gaussian_filter1d
 
 from worldgen.datatypes import Clip, Geometry, Tag
-from worldgen.models.physics.light import LUMA, Linear, Plane, decode
+from worldgen.models.physics.light import LUMA, Linear, Picture, Plane, decode
 
 Colours: TypeAlias = Float32[npt.NDArray[np.float32], "t 3"]
 _SMALL = (160, 90)
 _BRIGHTEST = 0.95
-_EDGE_PX = 720
+_ROWS = 720
 """Outline widths are stated for this many rows."""
+_COARSE = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,42 +26,61 @@ class Skies:
 
     horizon: Colours
     """Linear RGB near the horizon (or the brightest tenth of the frame when no sky is seen), smoothed."""
-    mean: Colours
-    """Linear RGB of the whole visible sky, smoothed."""
     is_seen: bool
     """Whether the clip shows sky at all."""
     is_true: bool
     """Whether the outline is the simulator's."""
+    height: int
+    """Rows of a frame."""
 
-    def matte(self, mask: Bool[npt.NDArray[np.bool_], "h w"], source: Linear) -> tuple[Plane, Linear | None]:
+    def matte(self, mask: Bool[npt.NDArray[np.bool_], "h w"], frame: Picture) -> tuple[Plane, Linear | None]:
         """Share of the sky per pixel, and the sky's own light around it (None when no sky is seen).
 
         A pixel within 2 px (at 720 rows) of the mask's outline is a mix of sky and object: its share is how
         close its darkest channel comes to the sky's light nearby, as if the object were black, so that no
         bright rim is left when the sky is taken away. Out to 8 px only pixels as bright as the sky itself
-        count: the gaps between leaves and wires.
+        count: the gaps between leaves and wires. An estimated mask may have swallowed wires and branches:
+        what is much darker than the sky around it stays.
         """
         hard = mask.astype(np.float32)
         if not mask.any():
             return hard, None
-        scale = mask.shape[0] / _EDGE_PX
         if not self.is_seen:
-            return np.asarray(cv2.GaussianBlur(hard, (0, 0), max(0.5, 0.7 * scale)), np.float32), None
-        local = _local_sky(source, hard)
-        r, g, b = cv2.split(source / np.maximum(local, 1e-3))
-        ratio = np.minimum(np.minimum(r, g), b)
+            return np.asarray(cv2.GaussianBlur(hard, (0, 0), 1.0), np.float32), None
+        local = _local_sky(frame, hard)
+        scale = self.height / _ROWS
+        inner = cv2.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
         near = _spread(hard, 2 * scale)
-        wide = _spread(hard, 8 * scale)
-        mixed = np.clip(near * 4, 0, 1) * np.clip(ratio, 0, 1)
-        gaps = np.clip(wide * 6, 0, 1) * np.clip((ratio - 0.7) / 0.2, 0, 1)
-        outside = np.maximum(mixed, gaps)
-        if self.is_true:
-            outside = mixed
-        inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        # An estimated mask may have swallowed wires and branches: inside, what is much darker stays.
-        inside = np.ones_like(hard) if self.is_true else np.clip((ratio - 0.35) / 0.3, 0, 1)
-        alpha = np.where(inner, inside, np.where(mask, np.clip(ratio, 0, 1), outside))
-        return np.asarray(alpha, np.float32), local
+        wide = near if self.is_true else _spread(hard, 8 * scale)
+        band = (wide > 0) & ~inner
+        if not self.is_true:
+            band |= inner & _is_dark(frame, local)
+        rows, columns = np.nonzero(band)
+        pixels = decode(frame[rows, columns][None])[0]
+        around = local[
+            np.minimum(rows // _COARSE, local.shape[0] - 1),
+            np.minimum(columns // _COARSE, local.shape[1] - 1),
+        ]
+        ratio = (pixels / np.maximum(around, 1e-3)).min(axis=1)
+        full = np.clip(ratio, 0, 1)
+        outside = np.clip(near[rows, columns] * 4, 0, 1) * full
+        if not self.is_true:
+            gaps = np.clip(wide[rows, columns] * 6, 0, 1) * np.clip((ratio - 0.7) / 0.2, 0, 1)
+            outside = np.maximum(outside, gaps)
+        deep = np.clip((ratio - 0.35) / 0.3, 0, 1)
+        share = np.where(inner[rows, columns], deep, np.where(mask[rows, columns], full, outside))
+        alpha = hard
+        alpha[rows, columns] = share
+        h, w = mask.shape
+        return alpha, np.asarray(cv2.resize(local, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _is_dark(frame: Picture, local: Linear) -> Bool[npt.NDArray[np.bool_], "h w"]:
+    """Pixels well below the sky around them: 0.8 in code values is about 0.6 in linear light."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    level = np.clip(local @ np.array(LUMA, np.float32), 0, 1) ** np.float32(1 / 2.2) * np.float32(255 * 0.8)
+    limit = cv2.resize(level.astype(np.uint8), (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(grey < limit)
 
 
 def _spread(hard: Plane, pixels: float) -> Plane:
@@ -68,16 +88,20 @@ def _spread(hard: Plane, pixels: float) -> Plane:
     return np.asarray(cv2.blur(hard, (size, size)), np.float32)
 
 
-def _local_sky(source: Linear, hard: Plane) -> Linear:
-    """The sky's light around each pixel: a wide normalised average of sky pixels."""
+def _local_sky(frame: Picture, hard: Plane) -> Linear:
+    """The sky's light around each pixel, at an eighth of the size: a wide average of sky pixels."""
     h, w = hard.shape
-    small = (max(8, w // 8), max(8, h // 8))
+    small = (max(4, w // _COARSE), max(2, h // _COARSE))
     weight = cv2.resize(hard, small, interpolation=cv2.INTER_AREA)
-    light = cv2.resize(source * hard[..., None], small, interpolation=cv2.INTER_AREA)
+    # A block counts only when nearly all of it is sky: mixed ones would darken the estimate.
+    weight = np.where(weight > 0.9, weight, 0).astype(np.float32)
+    light = decode(np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA)))
+    light *= weight[..., None]
     sigma = small[0] / 16
-    weight = cv2.GaussianBlur(weight, (0, 0), sigma) + 1e-4
-    light = cv2.GaussianBlur(light, (0, 0), sigma) + 1e-4 * source.max()
-    return np.asarray(cv2.resize(light / weight[..., None], (w, h), interpolation=cv2.INTER_LINEAR))
+    total = cv2.GaussianBlur(weight, (0, 0), sigma) + np.float32(1e-5)
+    mean = light.reshape(-1, 3).sum(axis=0) / max(float(weight.sum()), 1e-3)
+    blurred = cv2.GaussianBlur(light, (0, 0), sigma) + np.float32(1e-5) * mean
+    return np.asarray(blurred / total[..., None], np.float32)
 
 
 def skies_of(clip: Clip, geometry: Geometry) -> Skies:
@@ -88,49 +112,34 @@ def skies_of(clip: Clip, geometry: Geometry) -> Skies:
     """
     n = len(clip)
     picks = np.unique(np.linspace(0, n - 1, min(n, 32)).round().astype(int))
-    horizon, mean, seen = [], [], []
+    horizon, seen = [], []
     for i in picks:
-        small = np.asarray(
-            cv2.resize(decode(clip.frames[i]), _SMALL, interpolation=cv2.INTER_AREA), np.float32
-        )
+        small = decode(np.asarray(cv2.resize(clip.frames[i], _SMALL, interpolation=cv2.INTER_AREA)))
         mask = np.isinf(geometry.depth_m[i])
         if geometry.tags is not None:
             mask |= geometry.tags[i] == Tag.SKY
         share = cv2.resize(mask.astype(np.float32), _SMALL, interpolation=cv2.INTER_AREA)
-        h, m, s = _measure(small, share > 0.95)
-        horizon.append(h)
-        mean.append(m)
-        seen.append(s)
-    frames = np.arange(n)
-    sigma = max(1.0, 0.7 * clip.fps)
-
-    def over_time(samples: list[npt.NDArray[np.float32]]) -> Colours:
-        table = np.stack(samples)
-        curve = np.stack([np.interp(frames, picks, table[:, c]) for c in range(3)], axis=1)
-        return np.asarray(gaussian_filter1d(curve, sigma, axis=0, mode="nearest"), np.float32)
-
+        colour, is_seen = _measure(small, np.asarray(share) > 0.95)
+        horizon.append(colour)
+        seen.append(is_seen)
+    table = np.stack(horizon)
+    curve = np.stack([np.interp(np.arange(n), picks, table[:, c]) for c in range(3)], axis=1)
+    smooth = gaussian_filter1d(curve, max(1.0, 0.7 * clip.fps), axis=0, mode="nearest")
     return Skies(
-        horizon=over_time(horizon),
-        mean=over_time(mean),
+        horizon=np.asarray(smooth, np.float32),
         is_seen=bool(np.mean(seen) > 0.5),
         is_true=geometry.origins.depth == "simulator",
+        height=clip.size[1],
     )
 
 
-def _measure(
-    small: Linear, sky: Bool[npt.NDArray[np.bool_], "h w"]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], bool]:
+def _measure(small: Linear, sky: Bool[npt.NDArray[np.bool_], "h w"]) -> tuple[npt.NDArray[np.float32], bool]:
     luma = small @ np.array(LUMA, np.float32)
     if sky.sum() < 0.004 * sky.size:
         bright = small[luma >= np.percentile(luma, 90)].mean(axis=0)
         # Without sky in view its colour is unknown: the brightest tenth, half way to grey.
         grey = float(bright @ np.array(LUMA, np.float32))
-        colour = np.minimum(0.5 * bright + 0.5 * grey, _BRIGHTEST).astype(np.float32)
-        return colour, colour, False
+        return np.minimum(0.5 * bright + 0.5 * grey, _BRIGHTEST).astype(np.float32), False
     rows = np.nonzero(sky)[0]
     low = sky & (np.arange(sky.shape[0])[:, None] >= np.percentile(rows, 70))
-    return (
-        np.minimum(np.median(small[low], axis=0), _BRIGHTEST).astype(np.float32),
-        np.minimum(small[sky].mean(axis=0), _BRIGHTEST).astype(np.float32),
-        True,
-    )
+    return np.minimum(np.median(small[low], axis=0), _BRIGHTEST).astype(np.float32), True

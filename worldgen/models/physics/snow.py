@@ -10,14 +10,14 @@ from jaxtyping import Float64
 from worldgen.models.physics.ops import add, fill, mix
 from worldgen.models.physics.particles import Swarm, draw
 from worldgen.models.physics.rain import beam_on, surroundings
-from worldgen.models.physics.scene import View
+from worldgen.models.physics.view import View
 
 _BOXES: Final = (((8.0, 8.0, 6.0), 5200), ((34.0, 34.0, 18.0), 15000))
 """A near box with what the lens smears, a far one with what it dots; beyond lies haze."""
 EXPOSURE_DAY_S: Final = 1 / 160
 EXPOSURE_NIGHT_S: Final = 1 / 45
 FLAKE_PER_MELTED: Final = 4.0
-"""Diameter of an aggregate over that of the drop it melts to: density near 16 kg/m3 (Magono and Nakamura 1965)."""
+"""Diameter of an aggregate over that of its drop: density near 16 kg/m3 (Magono and Nakamura 1965)."""
 
 
 def melted_diameters_mm(
@@ -71,7 +71,7 @@ class Snow:
         """Draw the flakes of one frame in place; they are as bright as what lights them: the whole sky."""
         white = surroundings(view)
         white = (
-            white * np.float32(min(1.35, 0.9 / max(float(white.max()), 1e-3))) if headlights <= 0 else white
+            white * np.float32(min(1.6, 0.92 / max(float(white.max()), 1e-3))) if headlights <= 0 else white
         )
         colour = fill(view.light, white)
         blur = 0.0035 * view.scene.camera.fx

@@ -10,10 +10,15 @@ from scipy.ndimage import gaussian_filter1d
 
 from worldgen.models.physics.light import HEADROOM, Plane
 from worldgen.models.physics.look import Look
-from worldgen.models.physics.ops import add, enlarge, recolour, saturation, scale
-from worldgen.models.physics.scene import Scene, View
+from worldgen.models.physics.ops import add, enlarge, scale, smoothstep
+from worldgen.models.physics.scene import Scene
+from worldgen.models.physics.view import View
 
 _SMALL: Final = 4
+WARM: Final = np.array([1.24, 0.98, 0.66], np.float32)
+"""White-balanced for noon, sunlight at 5 degrees (about 2800 K) over skylight."""
+COOL: Final = np.array([0.86, 0.84, 0.88], np.float32)
+"""Shade: skylight alone, dimmer."""
 DEFAULT_AZIMUTH_DEG: Final = 8.0
 """Where the sun stands when a spec leaves it open: nearly ahead, as a driver means it by 'low sun'."""
 
@@ -41,7 +46,9 @@ class LowSun:
         self._elevation_deg = look.sun_elevation_deg or 5.0
         self._scene = scene
         self.colour = sun_colour(self._elevation_deg)
-        self.seen = self._visibility(scene)
+        self.seen = self._visibility(scene, 0.6)
+        """Share of the disc that is not hidden, per frame."""
+        self._near_seen = np.maximum(self.seen, 0.5 * self._visibility(scene, 5.0))
 
     def direction(self, index: int) -> npt.NDArray[np.float32]:
         """Unit vector to the sun in camera axes."""
@@ -49,12 +56,10 @@ class LowSun:
 
     def cosine(self, index: int) -> Plane:
         """Cosine of the angle between each ray and the sun, at a quarter of the size."""
-        d = self.direction(index)
-        rays = self._scene.rays[_SMALL // 2 :: _SMALL, _SMALL // 2 :: _SMALL]
-        length = self._scene.ray_length[_SMALL // 2 :: _SMALL, _SMALL // 2 :: _SMALL]
-        return np.asarray((rays[..., 0] * d[0] + (rays[..., 1] * d[1] + d[2])) / length, np.float32)
+        rays = self._scene.rays.thin(_SMALL, _SMALL // 2)
+        return np.asarray(rays.along(self.direction(index)) / rays.length, np.float32)
 
-    def _visibility(self, scene: Scene) -> npt.NDArray[np.float64]:
+    def _visibility(self, scene: Scene, radius_deg: float) -> npt.NDArray[np.float64]:
         """Share of a disc around the sun that is sky, per frame, smoothed over a fifth of a second.
 
         Outside the picture the geometry is silent: the share at the nearest border pixel stands for it.
@@ -68,7 +73,7 @@ class LowSun:
                 continue
             u = scene.camera.fx * d[0] / d[2] + scene.camera.cx
             v = scene.camera.fy * d[1] / d[2] + scene.camera.cy
-            radius = max(2, round(scene.camera.fx * math.tan(math.radians(0.6))))
+            radius = max(2, round(scene.camera.fx * math.tan(math.radians(radius_deg))))
             x, y = int(np.clip(u, 0, width - 1)), int(np.clip(v, 0, height - 1))
             depth = np.asarray(scene.map("depth_m", index))
             window = depth[max(0, y - radius) : y + radius + 1, max(0, x - radius) : x + radius + 1]
@@ -85,33 +90,30 @@ class LowSun:
         cosine = self.cosine(index)
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1))).astype(np.float32)
         # Against the sun the camera shows shaded sides and closes its iris; with it, lit ones.
-        gain = 0.95 - 0.42 * ahead**3
-        warm = np.array([1.10, 0.97, 0.72], np.float32) * np.float32(gain)
-        sky = view.sky
-        sky_light = view.light * sky[..., None] if sky.any() else None
-        recolour(view.light, np.diag(warm) @ saturation(0.92))
-        if sky_light is not None:
+        self._split_tone(view, 0.98 - 0.42 * ahead**3)
+        if view.sky_rows.stop:
             self._paint_sky(view, angle)
         self._glitter(view, d, seen)
-        self._glare(view, angle, seen)
+        self._glare(view, angle, seen, float(self._near_seen[index]))
+
+    def _split_tone(self, view: View, gain: float) -> None:
+        """Warm what the sun may reach (the bright part), leave shade to the blue sky."""
+        bright = smoothstep(0.03, 0.40, view.luma)
+        warm, cool = WARM * np.float32(gain), COOL * np.float32(gain)
+        tone = cv2.merge([bright * (warm[c] - cool[c]) + cool[c] for c in range(3)])
+        cv2.multiply(view.light, tone, dst=view.light)
 
     def _paint_sky(self, view: View, angle: Plane) -> None:
         """Warm the sky towards the sun: scattered light falls off with the angle (aureole and glow)."""
-        base = np.float32(0.75)
-        near = np.exp(-angle / 7.0)
-        wide = np.exp(-angle / 28.0)
-        sky = view.sky
-        gain = enlarge(np.asarray(base * (0.55 + 0.65 * wide), np.float32), view.light)
-        weight = np.asarray(sky * (1 - gain), np.float32)
-        scale(view.light, 1 - weight)
-        add(
-            view.light,
-            self.colour * np.float32(0.55),
-            sky * enlarge(np.asarray(wide, np.float32), view.light),
-        )
-        add(
-            view.light, self.colour * np.float32(1.6), sky * enlarge(np.asarray(near, np.float32), view.light)
-        )
+        near = np.exp(-angle / 6.0)
+        wide = np.exp(-angle / 26.0)
+        rows = view.sky_rows
+        sky, light = view.sky, view.light[rows]
+        # Away from the sun the sky stays blue and dims; towards it the warm light takes its place.
+        kept = enlarge(np.asarray(0.72 * (1 - 0.88 * wide), np.float32), view.light)[rows]
+        scale(light, np.asarray(1 - sky * (1 - kept), np.float32))
+        warm = enlarge(np.asarray(0.78 * wide + 1.3 * near, np.float32), view.light)[rows]
+        add(light, self.colour, np.asarray(sky * warm, np.float32))
 
     def _glitter(self, view: View, d: npt.NDArray[np.float32], seen: float) -> None:
         """The sun's mirror image, drawn out over a rough road: a lobe around the reflected ray.
@@ -119,34 +121,37 @@ class LowSun:
         Reflectance follows Schlick (1994) with 4% at normal incidence, weakened to the few percent of dry
         asphalt that faces the right way (Cox and Munk 1954 is the wet limit).
         """
-        if d[2] <= 0.1 or seen <= 0.02:
+        ground = view.ground
+        if d[2] <= 0.1 or seen <= 0.02 or ground is None:
             return
-        up = view.plane.up.astype(np.float32)
+        up = view.plane.up
         mirrored = d - 2 * float(d @ up) * up
-        rays = self._scene.rays[_SMALL // 2 :: _SMALL, _SMALL // 2 :: _SMALL]
-        length = self._scene.ray_length[_SMALL // 2 :: _SMALL, _SMALL // 2 :: _SMALL]
-        x, y = rays[..., 0], rays[..., 1]
-        across = x - mirrored[0] / mirrored[2]
-        along = y - mirrored[1] / mirrored[2]
-        grazing = np.clip(-(x * up[0] + y * up[1] + up[2]) / length, 0, 1)
+        rays = ground.rays.thin(_SMALL)
+        across = rays.x - np.float32(mirrored[0] / mirrored[2])
+        along = rays.y - np.float32(mirrored[1] / mirrored[2])
+        grazing = np.clip(ground.grazing_cosine[::_SMALL, ::_SMALL], 0, 1)
         fresnel = 0.04 + 0.96 * (1 - grazing) ** 5
-        spread = 0.05 + 0.25 * np.clip(along, 0, None)
-        lobe = np.exp(-((across / spread) ** 2) - (along / 0.30) ** 2) * fresnel
-        light = enlarge(np.asarray(lobe * np.float32(0.9 * seen), np.float32), view.light)
-        light *= view.flat
+        spread = np.float32(0.05) + np.float32(0.25) * np.clip(along, 0, None)
+        lobe = np.exp(-((across / spread) ** 2) - (along / np.float32(0.30)) ** 2) * fresnel
+        light = enlarge(np.asarray(lobe * np.float32(0.9 * seen), np.float32), ground.light)
+        light *= ground.flat
         # Lit through the road's own texture, so that cracks and markings stay.
-        light *= np.clip(view.luma * np.float32(4), 0.3, 1.5)
-        add(view.light, self.colour, light)
+        light *= np.clip(ground.luma * np.float32(4), 0.3, 1.5)
+        add(ground.light, self.colour, light)
 
-    def _glare(self, view: View, angle: Plane, seen: float) -> None:
-        """Veil, aureole and disc. The veil follows Stiles and Holladay: it falls with 1 / angle^2."""
-        if seen <= 0.01:
+    def _glare(self, view: View, angle: Plane, seen: float, near_seen: float) -> None:
+        """Veil, aureole and disc. The veil follows Stiles and Holladay: it falls with 1 / angle^2.
+
+        A hidden disc leaves half of the veil while there is sky around it: haze beside the roof still
+        scatters forward.
+        """
+        if near_seen <= 0.01:
             return
-        veil = 3.2 / (angle**2 + 5.0**2) + 0.9 * np.exp(-angle / 2.2)
-        disc = HEADROOM * np.clip((1.15 - angle) / 0.5, 0, 1)
-        full = enlarge(np.asarray(seen * (veil + disc), np.float32), view.light)
-        add(view.light, self.colour, full)
-        self._ghosts(view, seen)
+        veil = near_seen * (3.2 / (angle**2 + 5.0**2) + 0.5 * np.exp(-angle / 2.2))
+        disc = seen * (HEADROOM * np.clip((1.15 - angle) / 0.5, 0, 1) + 0.4 * np.exp(-angle / 2.2))
+        add(view.light, self.colour, enlarge(np.asarray(veil + disc, np.float32), view.light))
+        if seen > 0.01:
+            self._ghosts(view, seen)
 
     def _ghosts(self, view: View, seen: float) -> None:
         """Faint reflections between lens elements, on the line through the picture's centre."""

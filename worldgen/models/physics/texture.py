@@ -34,9 +34,7 @@ class Texture:
 
     def at(self, u: Plane, v: Plane) -> Float32[npt.NDArray[np.float32], "h w"]:
         """Look up in texels; the field repeats every `SIZE`."""
-        mu = np.mod(u, np.float32(SIZE))
-        mv = np.mod(v, np.float32(SIZE))
-        return np.asarray(cv2.remap(self._tile, mu, mv, cv2.INTER_LINEAR), np.float32)
+        return np.asarray(cv2.remap(self._tile, _wrap(u), _wrap(v), cv2.INTER_LINEAR), np.float32)
 
     def on_ground(
         self, right: Plane, ahead: Plane, footprint_m: Plane, texel_m: float
@@ -50,5 +48,15 @@ class Texture:
             texel_m: Metres per texel; features are mostly 8 texels and longer.
         """
         value = self.at(right * np.float32(1 / texel_m), ahead * np.float32(1 / texel_m))
-        sharp = np.clip(1.5 - footprint_m * np.float32(1 / (12 * texel_m)), 0, 1)
-        return np.asarray(0.5 + sharp * (value - 0.5), np.float32)
+        value -= np.float32(0.5)
+        value *= np.clip(np.float32(1.5) - footprint_m * np.float32(1 / (12 * texel_m)), 0, 1)
+        value += np.float32(0.5)
+        return value
+
+
+def _wrap(texels: Plane) -> Plane:
+    """Into 0..SIZE; floor is far faster than numpy's modulo."""
+    turns = np.floor(texels * np.float32(1 / SIZE))
+    turns *= np.float32(-SIZE)
+    turns += texels
+    return np.asarray(turns, np.float32)

@@ -8,8 +8,10 @@ import numpy.typing as npt
 
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import mix, reduce, smoothstep
-from worldgen.models.physics.scene import FAR_M, Mask, View
+from worldgen.models.physics.rays import Rays
+from worldgen.models.physics.scene import ASPHALT
 from worldgen.models.physics.texture import Texture
+from worldgen.models.physics.view import FAR_M, GroundView, View
 
 _REDUCE: Final = 2
 WATER_F0: Final = 0.02
@@ -37,16 +39,17 @@ class WetGround:
         Water in the pores makes scattering more forward, so more light is absorbed: asphalt keeps about half
         of its reflectance and gains colour, paint keeps most (Lekner and Dorf 1988; Twomey et al. 1986).
         """
+        ground = view.ground
+        if ground is None:
+            return
         share = min(1.0, 1.6 * self.wetness)
-        porous = 1 - smoothstep(0.25, 0.7, view.luma)
-        soaked = np.where(view.paved, np.float32(0.50), np.float32(0.28)) * porous
-        weight = np.asarray(np.where(view.flat, soaked * np.float32(share), 0), np.float32)
-        darker = cv2.multiply(view.light, view.light)
+        light = ground.light
+        porous = 1 - smoothstep(0.25, 0.7, ground.luma)
+        weight = porous * (ground.flat * np.float32(0.28 * share) + ground.paved * np.float32(0.22 * share))
         # The square deepens the colour; brought back to 40% of the reflectance at the road's usual level.
-        level = max(1e-3, float(np.median(view.luma[view.paved][::16])) if view.paved.any() else 0.1)
-        darker *= np.float32(0.4 / level)
-        cv2.min(darker, 0.75 * view.light, dst=darker)
-        mix(view.light, np.asarray(darker, np.float32), weight)
+        darker = cv2.multiply(light, light, scale=0.4 * view.scene.reflectance_gain / ASPHALT)
+        cv2.min(darker, light * np.float32(0.75), dst=darker)
+        mix(light, np.asarray(darker, np.float32), np.asarray(weight, np.float32))
 
     def mirror(self, view: View) -> None:
         """Add mirror images of the lit scene in place.
@@ -55,33 +58,37 @@ class WetGround:
         ground. A film on rough asphalt mirrors part of the light and draws it out along the view; puddles
         mirror all of it, sharply.
         """
-        paved = view.paved
-        if not paved.any():
+        ground = view.ground
+        if ground is None or not ground.paved.any():
             return
-        film, pool = self._shares(view)
-        image, found = mirror_image(view)
+        film, pool = self._shares(ground)
+        image = mirror_image(view)
         tall = round(0.025 * image.shape[0])
         blurred = cv2.blur(cv2.blur(image, (3, 2 * tall + 1)), (1, 2 * tall + 1))
         h, w = view.light.shape[:2]
-        sharp = np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
-        rough = np.asarray(cv2.resize(blurred, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
-        mix(rough, sharp, np.asarray(pool / np.maximum(pool + film, 1e-3), np.float32))
-        fresnel = schlick(grazing_cosine(view))
-        weight = np.clip((film + pool) * fresnel, 0, 0.96) * paved
-        mix(view.light, rough, np.asarray(weight, np.float32))
-        del found
+        first = ground.rows.start // _REDUCE
+        size = (w, h - first * _REDUCE)
+        part = slice(ground.rows.start - first * _REDUCE, ground.rows.stop - first * _REDUCE)
+        rough, sharp = (
+            np.asarray(cv2.resize(i[first:], size, interpolation=cv2.INTER_LINEAR), np.float32)[part]
+            for i in (blurred, image)
+        )
+        mix(rough, sharp, np.asarray(pool / np.maximum(pool + film, np.float32(1e-3)), np.float32))
+        weight = np.minimum((film + pool) * schlick(ground.grazing_cosine), np.float32(0.96)) * ground.paved
+        mix(ground.light, rough, np.asarray(weight, np.float32))
 
-    def _shares(self, view: View) -> tuple[Plane, Plane]:
+    def _shares(self, ground: GroundView) -> tuple[Plane, Plane]:
         """Reflecting share of the film and of puddles, per pixel."""
-        right, ahead = view.ground_xy
-        foot = view.footprint_m
-        low = self._puddles.on_ground(right, ahead, foot, 0.05)
+        right, ahead, foot = ground.right, ground.ahead, ground.footprint_m
         grain = self._grain.on_ground(right, ahead, foot, 0.02)
         # Film: from 0.1 on; the road's own grain keeps it uneven.
-        film = np.float32(min(1.0, 1.25 * self.wetness) * 0.62) * (0.75 + 0.5 * (grain - 0.5))
+        film = np.float32(min(1.0, 1.25 * self.wetness) * 0.62) * (np.float32(0.5) + np.float32(0.5) * grain)
         covered = max(0.0, (self.wetness - 0.45) / 0.55) * 0.42
-        pool = smoothstep(1 - covered - 0.06, 1 - covered + 0.03, low) if covered > 0 else np.zeros_like(low)
-        return np.asarray(film * (1 - pool), np.float32), np.asarray(0.92 * pool, np.float32)
+        if covered <= 0:
+            return film, np.zeros_like(film)
+        low = self._puddles.on_ground(right, ahead, foot, 0.05)
+        pool = smoothstep(1 - covered - 0.06, 1 - covered + 0.03, low)
+        return np.asarray(film * (1 - pool), np.float32), np.asarray(np.float32(0.92) * pool, np.float32)
 
 
 def schlick(cosine: Plane) -> Plane:
@@ -91,15 +98,7 @@ def schlick(cosine: Plane) -> Plane:
     return np.asarray(WATER_F0 + (1 - WATER_F0) * (q2 * q2 * q), np.float32)
 
 
-def grazing_cosine(view: View) -> Plane:
-    """Cosine between each ray and the ground's normal; 0 at the horizon."""
-    up = view.plane.up.astype(np.float32)
-    rays = view.scene.rays
-    down = -(rays[..., 0] * up[0] + (rays[..., 1] * up[1] + up[2]))
-    return np.asarray(down / view.scene.ray_length, np.float32)
-
-
-def mirror_image(view: View) -> tuple[Linear, Mask]:
+def mirror_image(view: View) -> Linear:
     """What a flat mirror on the ground would show at every ground pixel, at half size.
 
     Every pixel that stands above the ground plane is reflected about its own contact line: a point at depth z
@@ -109,25 +108,26 @@ def mirror_image(view: View) -> tuple[Linear, Mask]:
     """
     light = reduce(view.light, _REDUCE)
     h, w = light.shape[:2]
-    rays = np.ascontiguousarray(view.scene.rays[::_REDUCE, ::_REDUCE])[:h, :w]
-    z = np.ascontiguousarray(view.depth_m[::_REDUCE, ::_REDUCE])[:h, :w]
+    rays = view.scene.rays.thin(_REDUCE)
+    rays = Rays(rays.x[:, :w], rays.y[:h])
+    z = view.depth_m[::_REDUCE, ::_REDUCE][:h, :w]
     height = view.height_m[::_REDUCE, ::_REDUCE][:h, :w]
     n = view.plane.normal.astype(np.float32)
     fy = np.float32(view.scene.camera.fy / _REDUCE)
     cy = np.float32(view.scene.camera.cy / _REDUCE)
-    inverse = np.where(z >= FAR_M, 0, 1 / np.maximum(z, 0.3)).astype(np.float32)
+    inverse = np.asarray(1 / np.maximum(z, np.float32(0.3)), np.float32)
+    inverse[z >= FAR_M] = 0
     # Slope of the foot: n . (x, y, 1) = 1/z, solved for y.
-    foot = (inverse - n[0] * rays[..., 0] - n[2]) / n[1]
-    row = cy + fy * (2 * foot - rays[..., 1])
-    stands = (height > 0.05 + 0.004 * np.minimum(z, 1e4)) & (row > 0) & (row < h - 1)
+    foot = (inverse - (n[0] * rays.x + n[2])) * (1 / n[1])
+    row = cy + fy * (2 * foot - rays.y)
+    stands = (height > 0.05 + np.float32(0.004) * np.minimum(z, 1e4)) & (row > 0) & (row < h - 1)
     if view.ego is not None:
         stands &= ~view.ego[::_REDUCE, ::_REDUCE][:h, :w]
-    source_row = _nearest_per_pixel(row, inverse, stands, h, w)
-    columns = np.broadcast_to(np.arange(w, dtype=np.float32), (h, w))
-    image = cv2.remap(
-        light, np.ascontiguousarray(columns), source_row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    source_row = _nearest_per_pixel(np.asarray(row, np.float32), inverse, stands, h, w)
+    columns = np.ascontiguousarray(np.broadcast_to(np.arange(w, dtype=np.float32), (h, w)))
+    return np.asarray(
+        cv2.remap(light, columns, source_row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
     )
-    return np.asarray(image, np.float32), np.asarray(stands)
 
 
 def _nearest_per_pixel(row: Plane, inverse: Plane, stands: npt.NDArray[np.bool_], h: int, w: int) -> Plane:

@@ -1,0 +1,144 @@
+"""Lamps of the scene: what shines by itself once daylight is gone, and its glow.
+
+Only what the geometry knows is lit: rear lamps on pixels tagged as vehicles, signals on pixels tagged as
+traffic lights, panes on pixels tagged as buildings. Weights are continuous in the source's colours, so a
+lamp is as steady as its picture.
+"""
+
+from typing import Final, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from worldgen.datatypes import Tag
+from worldgen.datatypes.tags import VEHICLES
+from worldgen.models.physics.light import Linear, Plane
+from worldgen.models.physics.ops import enlarge, reduce, smoothstep
+from worldgen.models.physics.view import View
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+Floats: TypeAlias = npt.NDArray[np.float64]
+_REDUCE: Final = 4
+REAR_LAMP: Final = (1.0, 0.035, 0.02)
+_CELL_M: Final = 2.8
+"""Of a facade: one decision whether a window is lit."""
+LIT_WINDOWS: Final = 0.22
+"""Share of windows that are lit in the evening."""
+
+
+def lamps_of(view: View, seed: int, *, windows: bool) -> Linear | None:
+    """Light that leaves lamps towards the lens, at full size; None when nothing is known to shine.
+
+    Args:
+        view: The frame; read from its source, not from what was done to it.
+        seed: Of which windows are lit.
+        windows: Whether people have switched on the light at home.
+    """
+    scene = view.scene
+    emitted: Linear | None = None
+    if scene.knows(*VEHICLES):
+        emitted = _colour(rear_lamps(view), REAR_LAMP)
+    if scene.knows(Tag.TRAFFIC_LIGHT):
+        emitted = _plus(emitted, _signals(view))
+    if windows and scene.knows(Tag.BUILDING) and scene.geometry.origins.depth in ("simulator", "sidecar"):
+        emitted = _plus(emitted, _windows(view, seed))
+    return emitted
+
+
+def glow(emitted: Linear, haze: float) -> Linear:
+    """Light that lens and air scatter around lamps: a narrow and a wide blur (Narasimhan and Nayar 2003).
+
+    Args:
+        emitted: Light of the lamps.
+        haze: 0 clear air, 1 dense fog or heavy rain: the halo grows.
+    """
+    small = reduce(emitted, _REDUCE)
+    rows = small.shape[0]
+    narrow = cv2.GaussianBlur(small, (0, 0), 0.012 * rows + 0.5)
+    wide = cv2.GaussianBlur(small, (0, 0), 0.06 * rows)
+    return enlarge(np.asarray((0.45 + 0.8 * haze) * narrow + (0.35 + 2.5 * haze) * wide, np.float32), emitted)
+
+
+def rear_lamps(view: View) -> Plane:
+    """How much each pixel is a red lamp, 0..1: red, on a vehicle, and small.
+
+    A red car is red all over: where most of the half metre around is red too, it is paint and not a lamp.
+    """
+    r, g, b = cv2.split(view.source)
+    other = cv2.max(g, b)
+    red = smoothstep(2.6, 5.0, np.asarray(r / np.maximum(other, 0.008), np.float32))
+    red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32)) * view.has_tag(*VEHICLES)
+    height = view.height_m
+    red *= (height > 0.25) & (height < 2.4)
+    share = reduce(red, _REDUCE)
+    # Half a metre is fx / (2 z) pixels: near vehicles take the wide window, far ones the narrow.
+    size = view.scene.camera.fx * 0.5 / np.maximum(view.depth_m[::_REDUCE, ::_REDUCE], 2.0) / _REDUCE
+    size = size[: share.shape[0], : share.shape[1]]
+    narrow, wide = cv2.blur(share, (5, 5)), cv2.blur(share, (21, 21))
+    mixed = narrow + (wide - narrow) * np.clip((size - 5) / 16, 0, 1)
+    body = smoothstep(0.35, 0.6, np.asarray(mixed, np.float32))
+    body = np.where(size < 5, 0, body)
+    return np.asarray(red * (1 - enlarge(np.asarray(body, np.float32), view.light)), np.float32)
+
+
+def _signals(view: View) -> Linear:
+    """Signal heads: the bright and coloured part of what is tagged as traffic light."""
+    bright = view.source.max(axis=2)
+    colourful = 1 - view.source.min(axis=2) / np.maximum(bright, 1e-3)
+    weight = smoothstep(0.12, 0.35, bright) * smoothstep(0.45, 0.75, np.asarray(colourful, np.float32))
+    weight *= view.has_tag(Tag.TRAFFIC_LIGHT)
+    return np.asarray(
+        view.source / np.maximum(bright, 1e-3)[..., None] * (1.6 * weight)[..., None], np.float32
+    )
+
+
+def _windows(view: View, seed: int) -> Linear:
+    """Panes (darker than the facade around them) in cells of a world-fixed grid, some of them lit."""
+    facade = view.has_tag(Tag.BUILDING) & (view.height_m > 0.8)
+    luma = view.luma
+    around = cv2.blur(luma, (31, 31))
+    pane = smoothstep(0.05, 0.35, np.asarray(1 - luma / np.maximum(around, 1e-3), np.float32)) * facade
+    lit = np.zeros_like(luma)
+    warm = np.zeros_like(luma)
+    rows, columns = np.nonzero(pane > 0.02)
+    if len(rows):
+        # Facades stand along either axis; a cell that spans both is as wide as a window.
+        x, y = (np.floor(c / _CELL_M).astype(np.int64) for c in _world(view, rows, columns))
+        z = np.floor(view.height_m[rows, columns] / _CELL_M).astype(np.int64)
+        chance = _hash(x, y, z, seed)
+        lit[rows, columns] = (chance < LIT_WINDOWS) * (0.35 + 1.9 * chance)
+        warm[rows, columns] = 0.5 + 2 * chance
+    light = pane * lit * np.float32(0.9)
+    return np.asarray(
+        cv2.merge([light, light * (0.60 + 0.16 * warm.clip(0, 1)), light * (0.22 + 0.26 * warm.clip(0, 1))]),
+        np.float32,
+    )
+
+
+def _world(view: View, rows: Indices, columns: Indices) -> tuple[Floats, Floats]:
+    """World coordinates (right, ahead) of pixels, from their depth."""
+    scene = view.scene
+    pose = scene.poses[view.index]
+    pixels = np.column_stack([columns, rows]).astype(np.float32)
+    z = view.depth_m[rows, columns].astype(np.float64)
+    points = np.column_stack([scene.rays.at(pixels) * z[:, None], z])
+    world = points @ pose[:3, :3].T + pose[:3, 3]
+    level = world @ scene.level[:2].T
+    return level[:, 0], level[:, 1]
+
+
+def _hash(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray:
+    """Uniform value in 0..1 per cell (multiply and xor-shift, after Wang)."""
+    key = (x * 73856093) ^ (y * 19349663) ^ (z * 83492791) ^ (seed * 2654435761)
+    key = (key ^ (key >> 15)) * 2246822519 & 0xFFFFFFFF
+    key = (key ^ (key >> 13)) * 3266489917 & 0xFFFFFFFF
+    return np.asarray(((key ^ (key >> 16)) & 0xFFFFFF) / float(0x1000000))
+
+
+def _colour(weight: Plane, colour: tuple[float, float, float]) -> Linear:
+    return np.asarray(cv2.merge([weight * np.float32(1.4 * c) for c in colour]), np.float32)
+
+
+def _plus(a: Linear | None, b: Linear) -> Linear:
+    return b if a is None else np.asarray(cv2.add(a, b), np.float32)

@@ -1,0 +1,235 @@
+"""A view: one frame under work, and what geometry says about its pixels."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float32
+
+from worldgen.datatypes import Tag
+from worldgen.datatypes.tags import EGO, FLAT
+from worldgen.models.physics.ground import GroundPlane
+from worldgen.models.physics.light import Linear, Picture, Plane, decode, luminance
+from worldgen.models.physics.rays import Rays
+from worldgen.models.physics.scene import Mask, Scene
+
+FAR_M: Final = 1.0e5
+"""Stands for the infinite depth of the sky, so that arithmetic stays finite."""
+PAVED: Final = (Tag.ROAD, Tag.ROAD_LINE, Tag.SIDEWALK)
+
+
+@dataclass(eq=False)
+class View:
+    """One frame under work. Effects change `light` in place and read the rest, made when asked for."""
+
+    scene: Scene
+    index: int
+
+    @cached_property
+    def light(self) -> Linear:
+        """Linear light of the frame as far as it is rendered."""
+        return decode(self.frame)
+
+    @property
+    def frame(self) -> Picture:
+        """The source's frame."""
+        return np.asarray(self.scene.clip.frames[self.index])
+
+    @cached_property
+    def source(self) -> Linear:
+        """The frame as the source has it, in linear light."""
+        source = decode(self.frame)
+        source.flags.writeable = False
+        return source
+
+    @cached_property
+    def luma(self) -> Plane:
+        """Luminance of the source frame."""
+        return luminance(self.source)
+
+    @property
+    def plane(self) -> GroundPlane:
+        """The ground of this frame."""
+        return self.scene.planes[self.index]
+
+    @property
+    def seconds(self) -> float:
+        """Time of this frame."""
+        return float(self.scene.clip.timestamps_seconds[self.index])
+
+    @cached_property
+    def depth_m(self) -> Plane:
+        """Depth along the axis; the sky is FAR_M."""
+        depth = np.asarray(self.scene.map("depth_m", self.index), np.float32)
+        return np.asarray(np.minimum(depth, np.float32(FAR_M)), np.float32)
+
+    @cached_property
+    def range_m(self) -> Plane:
+        """Length of the path from the lens: depth times the ray's length, never depth alone."""
+        return np.asarray(cv2.multiply(self.depth_m, self.scene.rays.length))
+
+    @cached_property
+    def tags(self) -> npt.NDArray[np.uint8] | None:
+        """`Tag` per pixel if known."""
+        tags = self.scene.map("tags", self.index)
+        return None if tags is None else np.asarray(tags, np.uint8)
+
+    def has_tag(self, *tags: Tag) -> Mask:
+        """Where any of these tags is; nowhere when nothing is tagged."""
+        if self.tags is None:
+            return np.zeros(self.frame.shape[:2], np.bool_)
+        table = np.zeros(256, np.uint8)
+        table[[int(t) for t in tags]] = 1
+        return np.asarray(cv2.LUT(self.tags, table)).view(np.bool_)
+
+    @cached_property
+    def ego(self) -> Mask | None:
+        """The recording vehicle itself."""
+        mask = self.scene.map("ego_mask", self.index)
+        if mask is None and self.tags is not None and bool((self.tags[-1] == EGO).any()):
+            mask = self.tags == EGO
+        return None if mask is None else np.asarray(mask, np.bool_)
+
+    def without_ego(self, mask: Mask) -> Mask:
+        """A mask less the recording vehicle."""
+        return mask if self.ego is None else np.asarray(mask & ~self.ego)
+
+    @cached_property
+    def sky_mask(self) -> Mask:
+        """Hard mask of the sky: infinite depth, or tagged so."""
+        sky = self.depth_m >= FAR_M
+        return np.asarray(sky if self.tags is None else sky | (self.tags == Tag.SKY))
+
+    @cached_property
+    def sky_rows(self) -> slice:
+        """Rows from the top that hold all of the sky and its soft outline."""
+        rows = np.flatnonzero(self.sky_mask[:, ::2].any(axis=1))
+        if not len(rows):
+            return slice(0, 0)
+        margin = max(8, self.frame.shape[0] // 40)
+        return slice(0, min(self.frame.shape[0], int(rows[-1]) + margin))
+
+    @cached_property
+    def _matte(self) -> tuple[Plane, Linear | None]:
+        rows = self.sky_rows
+        return self.scene.skies.matte(self.sky_mask[rows], self.frame[rows])
+
+    @property
+    def sky(self) -> Plane:
+        """Share of the sky per pixel of `sky_rows`, 0..1, soft where leaves and wires mix with it."""
+        return self._matte[0]
+
+    @property
+    def local_sky(self) -> Linear | None:
+        """The source's own sky around each pixel of `sky_rows`; None when none is seen."""
+        return self._matte[1]
+
+    @property
+    def sky_light(self) -> Float32[npt.NDArray[np.float32], "3"]:
+        """Colour of the source's sky near the horizon, steady over time."""
+        return np.asarray(self.scene.skies.horizon[self.index], np.float32)
+
+    @cached_property
+    def height_m(self) -> Plane:
+        """Height of each pixel's point above the ground plane; FAR_M for the sky."""
+        inverse = self.plane.inverse_depth(self.scene.rays)
+        height = (1 - inverse * self.depth_m) * np.float32(self.plane.camera_height_m)
+        height[self.sky_mask] = FAR_M
+        return np.asarray(height, np.float32)
+
+    @cached_property
+    def flat(self) -> Mask:
+        """Upward surfaces at ground level: by tag; what has no tag by its height above the plane."""
+        tagged = self.has_tag(*FLAT)
+        if self.tags is None or self.scene.knows(Tag.UNLABELED):
+            slack = 0.12 + np.float32(0.015) * self.depth_m
+            low = (np.abs(self.height_m) < slack) & (self.depth_m < 300)
+            if self.tags is not None:
+                low &= self.tags == Tag.UNLABELED
+            tagged = tagged | low
+        return self.without_ego(tagged)
+
+    @cached_property
+    def paved(self) -> Mask:
+        """Road, its markings and pavements; all of `flat` when nothing is tagged so."""
+        return self.without_ego(self.has_tag(*PAVED)) if self.scene.knows(*PAVED) else self.flat
+
+    @cached_property
+    def plants(self) -> Mask:
+        """Trees and bushes: by tag, or by colour (mostly green) where nothing is tagged so."""
+        if self.scene.knows(Tag.VEGETATION):
+            return self.has_tag(Tag.VEGETATION)
+        r, g, b = cv2.split(self.frame)
+        # 1.05 in code values is about 1.12 in linear light.
+        wide = cv2.max(r, b)
+        green = cv2.subtract(g, cv2.convertScaleAbs(wide, alpha=1.05)) > 0
+        green &= ~self.flat & ~self.sky_mask
+        if self.tags is not None:
+            green &= self.tags == Tag.UNLABELED
+        return self.without_ego(np.asarray(green))
+
+    @cached_property
+    def ground(self) -> "GroundView | None":
+        """The rows in which ground is seen, with its world coordinates; None when there is none."""
+        rows = np.flatnonzero(self.flat[:, ::2].any(axis=1))
+        return GroundView(self, slice(int(rows[0]), int(rows[-1]) + 1)) if len(rows) else None
+
+
+class GroundView:
+    """The part of a view that shows ground: all arrays are cut to `rows`."""
+
+    def __init__(self, view: View, rows: slice) -> None:
+        self.view = view
+        self.rows = rows
+        self.rays: Rays = view.scene.rays.rows(rows)
+        self.flat: Mask = view.flat[rows]
+        self.paved: Mask = view.paved[rows]
+        self.luma: Plane = view.luma[rows]
+
+    @property
+    def light(self) -> Linear:
+        """The rows of the frame under work; writing to it changes the frame."""
+        return self.view.light[self.rows]
+
+    @cached_property
+    def z(self) -> Plane:
+        """Depth of the ground. True depth follows hills; estimated depth gives way to the smoothed plane."""
+        if self.view.scene.has_true_depth:
+            return np.asarray(np.minimum(self.view.depth_m[self.rows], 500), np.float32)
+        inverse = self.view.plane.inverse_depth(self.rays)
+        return np.asarray(1 / np.maximum(inverse, np.float32(1 / 500)), np.float32)
+
+    @cached_property
+    def _xy(self) -> tuple[Plane, Plane]:
+        scene = self.view.scene
+        pose = scene.poses[self.view.index]
+        axes = scene.level[:2] @ pose[:3, :3]
+        origin = (scene.level[:2] @ pose[:3, 3]).astype(np.float32)
+        right = self.rays.along(axes[0]) * self.z + origin[0]
+        ahead = self.rays.along(axes[1]) * self.z + origin[1]
+        return np.asarray(right, np.float32), np.asarray(ahead, np.float32)
+
+    @property
+    def right(self) -> Plane:
+        """World coordinate of the ground under each pixel, metres right of the first frame's camera."""
+        return self._xy[0]
+
+    @property
+    def ahead(self) -> Plane:
+        """World coordinate of the ground under each pixel, metres ahead of the first frame's camera."""
+        return self._xy[1]
+
+    @cached_property
+    def footprint_m(self) -> Plane:
+        """Ground covered by one pixel along the view: z^2 / (fy * camera height)."""
+        scale = 1 / (self.view.scene.camera.fy * self.view.plane.camera_height_m)
+        return np.asarray(self.z * self.z * np.float32(scale), np.float32)
+
+    @cached_property
+    def grazing_cosine(self) -> Plane:
+        """Cosine between each ray and the ground's normal; 0 at the horizon."""
+        down = -self.view.plane.up
+        return np.asarray(self.rays.along(down) / self.rays.length, np.float32)
