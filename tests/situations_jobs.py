@@ -16,7 +16,7 @@ def small_clip(path: Path, *, frames: int = 12, size: tuple[int, int] = (160, 90
     """Write a clip of a road-like gradient that moves; enough for physics to repaint."""
     width, height = size
     rng = np.random.default_rng(seed)
-    texture = cv_blur(rng.integers(60, 150, (height, width * 2, 3), dtype=np.uint8))
+    texture = cv_blur(rng.integers(60, 150, (height, width + 2 * frames, 3), dtype=np.uint8))
     sky = np.linspace(235, 180, height // 2, dtype=np.uint8)[:, None, None]
     pictures = []
     for index in range(frames):
