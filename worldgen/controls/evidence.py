@@ -154,5 +154,8 @@ def carried(
     weighted = pull(source.trust * source.inverse, to_source)
     ground = pull(source.ground, to_source)
     inverse = weighted / np.maximum(trust, 1e-6)
-    moved = inverse / np.maximum(1.0 - inverse * np.float32(advance_m), 0.2)
+    left = 1.0 - inverse * np.float32(advance_m)
+    # What the camera has passed meanwhile, or nearly, says nothing here; nor does what is hardly trusted.
+    trust = np.where((left > 0.4) & (trust > 1e-3), trust, 0.0).astype(np.float32)
+    moved = inverse / np.maximum(left, 0.4)
     return trust, np.asarray(trust * moved, np.float32), ground

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from worldgen.controls.extractor import ReadClip
 from worldgen.controls.camera import assumed_camera
+from worldgen.controls.extractor import ReadClip
 from worldgen.controls.make import make_control
 from worldgen.controls.settings import DEFAULT_CONTROLS, DEFAULT_GEOMETRY, GeometrySettings
 from worldgen.datatypes import (

@@ -169,7 +169,7 @@ class SurfaceSolver:
         contact = np.where(stands, 0.6 * np.exp(-((tall / 1.5) ** 2)) * sure, 0.0)
         points, inverse = self._points(trust, weighted, ground, foot, at_foot, stands & (tall < _FURNITURE_M))
         floor = np.where(ground, self._firm, 0.0)
-        weak = 0.002
+        weak = 0.012
         total = points + contact + floor + weak
         value = points * inverse + contact * at_foot + floor * self._plane + weak / _BACKDROP_M
         value = np.where(sky, 0.0, value / total)

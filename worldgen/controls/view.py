@@ -93,7 +93,7 @@ def orient(view: View, *, calibrated: bool) -> list[Pair]:
     if view.ego is not None:
         ego = cv2.resize(view.ego.astype(np.uint8), (width, height))
         usable &= cv2.dilate(ego, np.ones((5, 5), np.uint8)) == 0
-    stride = max(1, round(view.fps / _KEYFRAMES_PER_SECOND))
+    stride = max(1 if count < 20 else 2, round(view.fps / _KEYFRAMES_PER_SECOND))
     keyframes = list(range(0, count, stride))
     pairs = pair_frames(view.greys, keyframes, view.camera, usable, horizon=horizon_row(view.camera))
     if not calibrated:

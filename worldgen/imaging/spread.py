@@ -16,7 +16,7 @@ def spread(
     guide: UInt8[npt.NDArray[np.uint8], "n h w 3"],
     *,
     strength: float = 400.0,
-    edge: float = 6.0,
+    edge: float = 4.0,
 ) -> Float32[npt.NDArray[np.float32], "n h w"]:
     """Fill and smooth `values` where they are trusted little, without crossing edges of `guide`.
 

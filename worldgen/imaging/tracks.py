@@ -38,10 +38,22 @@ def corners(
     spacing: float = 6.0,
     mask: Bool[npt.NDArray[np.bool_], "h w"] | None = None,
 ) -> Float32[npt.NDArray[np.float32], "n 2"]:
-    """Find points worth following (Shi and Tomasi 1994)."""
+    """Find points worth following (Shi and Tomasi 1994), on faint surfaces as well as on strong ones.
+
+    Contrast is evened out first: else white windows and lane markings would take all the points.
+    """
     where = None if mask is None else mask.astype(np.uint8)
-    found = cv2.goodFeaturesToTrack(grey, count, 0.005, spacing, mask=where)
+    found = cv2.goodFeaturesToTrack(_evened(grey), count, 0.01, spacing, mask=where)
     return np.zeros((0, 2), np.float32) if found is None else np.asarray(found[:, 0], np.float32)
+
+
+def _evened(grey: UInt8[npt.NDArray[np.uint8], "h w"]) -> npt.NDArray[np.uint8]:
+    values = cv2.GaussianBlur(grey, (3, 3), 0).astype(np.float32)
+    window = (25, 25)
+    mean = cv2.blur(values, window)
+    variance = np.maximum(cv2.blur(values * values, window) - mean * mean, 0.0)
+    even = (values - mean) * (32.0 / (np.sqrt(variance) + 6.0)) + 128.0
+    return np.clip(even, 0, 255).astype(np.uint8)
 
 
 def follow(
