@@ -32,6 +32,7 @@ from worldgen.sources.labels.frames import place_frames
 _KITTI_STEPS: Final = 256.0
 _SUFFIXES: Final = (".png", ".npy", ".bin")
 _MAX_VALUES: Final = 20_000 * 4096 * 2304
+_ROOM_BYTES: Final = 256 << 20
 
 
 def read_depth_sidecar(path: Path, camera: Camera, frames: int) -> Float32[npt.NDArray[np.float32], "t h w"]:
@@ -54,7 +55,7 @@ def read_depth_sidecar(path: Path, camera: Camera, frames: int) -> Float32[npt.N
         raise LabelError(f"no such file or folder: {path}", reason="not_found")
     if path.is_dir():
         return _from_folder(path, camera, frames)
-    arrays = {"depth": _load(path)} if path.suffix.lower() == ".npy" else _load_npz(path)
+    arrays = {"depth": _load(path)} if path.suffix.lower() == ".npy" else _load_npz(path, camera, frames)
     if "depth" in arrays:
         return _checked(arrays["depth"], camera, frames, str(path))
     if {"points", "frame"} <= arrays.keys():
@@ -161,10 +162,16 @@ def _load(file: Path) -> npt.NDArray[np.generic]:
         raise LabelError(f"{file} cannot be read: {exc}", reason="invalid") from exc
 
 
-def _load_npz(file: Path) -> dict[str, npt.NDArray[np.generic]]:
+def _load_npz(file: Path, camera: Camera, frames: int) -> dict[str, npt.NDArray[np.generic]]:
     if not zipfile.is_zipfile(file):
         message = f"{file} is not .npz; a sidecar is a folder, .npz or .npy"
         raise LabelError(message, reason="unknown_format")
+    allowed = _ROOM_BYTES + 16 * frames * camera.width * camera.height
+    with zipfile.ZipFile(file) as archive:
+        # A small archive can hold gigabytes of zeros.
+        if sum(member.file_size for member in archive.infolist()) > allowed:
+            message = f"{file} expands to more than {allowed >> 20} MiB, more than this clip's depth can be"
+            raise LabelError(message, reason="other_source")
     try:
         with np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}

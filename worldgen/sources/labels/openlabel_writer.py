@@ -24,9 +24,7 @@ _ID_STRIDE: Final = 1 << 32
 
 def write_openlabel(labels: Labels, path: Path) -> None:
     """Write labels as an OpenLABEL 1.0.0 document."""
-    path.write_text(
-        json.dumps(openlabel_of(labels), sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    path.write_text(json.dumps(openlabel_of(labels), allow_nan=False) + "\n", encoding="utf-8")
 
 
 def openlabel_of(labels: Labels) -> Json:
