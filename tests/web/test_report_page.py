@@ -151,12 +151,9 @@ def test_playing_keeps_both_on_one_clock(page):
     page.keyboard.press(" ")
     wait_until(page, "pair.isPlaying && pair.frame > 3")
     assert page.locator("#play").get_attribute("aria-label") == "Pause"
-    apart = []
-    for _ in range(12):
-        source, variant = shown_frames(page)
-        apart.append(abs(source - variant))
-    assert sorted(apart)[len(apart) // 2] == 0, apart
-    assert max(apart) <= 1 or sorted(apart)[-2] <= 1, apart
+    seen = [shown_frames(page) for _ in range(12)]
+    assert sum(source == variant for source, variant in seen) >= 10, seen
+    assert len({variant for _, variant in seen}) > 3, "it really plays"
     page.keyboard.press(" ")
     wait_until(page, "!pair.isPlaying && !pair.seeking")
     wait_for_frames(page, page.evaluate("pair.frame"))

@@ -1,9 +1,21 @@
 // A pair of videos on one clock: the variant leads, the source follows it frame for frame.
+//
+// Two players never present their frames at quite the same moment. While playing, each frame is therefore
+// kept when it is presented, and both pictures are painted together once both have been seen:
+//
+//   variant    |  k  |  k+1  |  k+2  |
+//   source       |  k  |  k+1  |  k+2  |
+//   painted      k     k+1     k+2
 class Pair {
-  constructor(lead, follower, onFrame) {
+  #kept = [[], []];
+
+  constructor(lead, follower, paints, onFrame) {
     this.lead = lead;
     this.follower = follower;
+    this.paints = paints;
     this.onFrame = onFrame;
+    this.isPaired = true;
+    this.at = new Map();
     this.frame = 0;
     this.frames = 0;
     this.rate = 1;
@@ -22,13 +34,15 @@ class Pair {
     this.generation = (this.generation || 0) + 1;
     this.wanted = null;
     this.frame = 0;
+    this.#forget();
     this.frames = variant.frames;
     this.times = variant.times || this.#even(variant);
     this.sourceTimes = variant.sourceTimes || this.#even(variant);
     this.hasSource = Boolean(variant.source);
     this.#open(this.lead, variant.video);
     this.#open(this.follower, variant.source);
-    this.#watch();
+    this.#watch(this.lead);
+    this.#watch(this.follower);
     return this.seek(0);
   }
 
@@ -47,6 +61,7 @@ class Pair {
           if (mine !== this.generation) continue;
           if (this.wanted === target) this.wanted = null;
           this.frame = target;
+          this.#unpaint();
           this.onFrame(target);
         }
       } finally { this.seeking = null; }
@@ -58,6 +73,7 @@ class Pair {
     if (this.frame >= this.frames - 1) await this.seek(0);
     else await this.seek(this.frame);
     this.isPlaying = true;
+    this.#forget();
     for (const video of this.videos) video.playbackRate = this.rate;
     await Promise.all(this.videos.map((video) => video.play())).catch(() => this.pause());
   }
@@ -103,31 +119,84 @@ class Pair {
     });
   }
 
-  #watch() {
+  #watch(video) {
     const mine = this.generation;
     const again = () => {
       if (mine !== this.generation) return;
-      if (this.lead.requestVideoFrameCallback) this.lead.requestVideoFrameCallback(step);
-      else requestAnimationFrame(() => step(0, { mediaTime: this.lead.currentTime }));
+      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(step);
+      else requestAnimationFrame(() => step(0, { mediaTime: video.currentTime }));
     };
     const step = (_, about) => {
       if (mine !== this.generation) return;
       if (this.isPlaying) {
-        this.frame = this.#nearest(about.mediaTime);
-        this.#follow();
-        this.onFrame(this.frame);
+        this.at.set(video, this.#nearest(this.#timesOf(video), about.mediaTime));
+        if (video === this.lead) this.#follow();
+        this.#present(video);
       }
       again();
     };
     again();
   }
 
-  #nearest(seconds) {
+  get isGated() { return this.hasSource && this.isPaired && Boolean(this.lead.requestVideoFrameCallback); }
+
+  #present(video) {
+    if (!this.isGated) {
+      if (video !== this.lead) return;
+      this.frame = this.at.get(video);
+      this.onFrame(this.frame);
+      return;
+    }
+    this.#keep(video);
+    const [leads, follows] = this.#kept;
+    const both = leads.filter((k) => k.frame > this.painted && follows.some((f) => f.frame === k.frame));
+    const isStuck = performance.now() - this.paintedAt > 400;
+    const newest = both.length ? Math.max(...both.map((k) => k.frame)) : isStuck ? this.at.get(this.lead) : undefined;
+    if (newest === undefined) return;
+    [leads, follows].forEach((kept, n) => this.#paint(this.paints[n], kept.find((k) => k.frame === newest)));
+    this.painted = newest;
+    this.paintedAt = performance.now();
+    this.frame = newest;
+    this.onFrame(newest);
+  }
+
+  // A frame is drawn the moment it is presented, no larger than it is shown, into one of a few canvases.
+  #keep(video) {
+    const n = video === this.lead ? 0 : 1;
+    const kept = this.#kept[n];
+    const canvas = kept.length < 4 ? document.createElement("canvas") : kept.shift().canvas;
+    const scale = Math.min(1, (video.clientWidth * (devicePixelRatio || 1)) / video.videoWidth) || 1;
+    const width = Math.round(video.videoWidth * scale);
+    const height = Math.round(video.videoHeight * scale);
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    canvas.getContext("2d", { alpha: false }).drawImage(video, 0, 0, width, height);
+    kept.push({ frame: this.at.get(video), canvas });
+  }
+
+  #paint(canvas, kept) {
+    if (!kept) return;
+    if (canvas.width !== kept.canvas.width) canvas.width = kept.canvas.width;
+    if (canvas.height !== kept.canvas.height) canvas.height = kept.canvas.height;
+    canvas.getContext("2d", { alpha: false }).drawImage(kept.canvas, 0, 0);
+    canvas.hidden = false;
+  }
+
+  #forget() {
+    this.painted = -1;
+    this.paintedAt = performance.now();
+    for (const kept of this.#kept) for (const k of kept) k.frame = -1;
+  }
+
+  // Standing still, the videos themselves are shown: they are sharp and exact after a seek.
+  #unpaint() { if (!this.isPlaying) for (const canvas of this.paints) canvas.hidden = true; }
+
+  #nearest(times, seconds) {
     let low = 0;
-    let high = this.times.length - 1;
+    let high = times.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.times[middle] <= seconds + 1e-3) low = middle;
+      if (times[middle] <= seconds + 1e-3) low = middle;
       else high = middle - 1;
     }
     return low;

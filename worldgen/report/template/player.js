@@ -1,11 +1,13 @@
 // The player: one variant, watched, compared and audited.
-const pair = new Pair($("video-variant"), $("video-source"), showFrame);
+const pair = new Pair($("video-variant"), $("video-source"), [$("paint-variant"), $("paint-source")], showFrame);
 let current = null;
 let selected = -1;
 
 function layout(name) {
   if (current && !pair.hasSource) name = "variant";
   $("stage").dataset.layout = name;
+  pair.isPaired = name !== "variant";
+  for (const canvas of pair.paints) canvas.hidden ||= !pair.isPaired;
   for (const input of document.getElementsByName("layout")) input.checked = input.value === name;
   redraw();
 }
@@ -19,8 +21,8 @@ function wipe(percent) {
 function redraw() {
   if (!current || $("player-view").hidden) return;
   const options = { boxes: $("boxes").checked, finding: current.findings[selected] };
-  drawOverlay($("pane-source").querySelector("canvas"), current, pair.frame, { ...options, plain: true });
-  drawOverlay($("pane-variant").querySelector("canvas"), current, pair.frame, options);
+  drawOverlay($("overlay-source"), current, pair.frame, { ...options, plain: true });
+  drawOverlay($("overlay-variant"), current, pair.frame, options);
 }
 
 function showFrame(frame) {
