@@ -35,6 +35,10 @@ class Polygons:
     source: Ints
     """[n]: the face each polygon came from."""
 
+    def pick(self, keep: Bools) -> "Polygons":
+        """Return some of them."""
+        return Polygons(self.planes[keep], self.value[keep], self.rows[keep], self.source[keep])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fragments:
@@ -65,18 +69,19 @@ class Lens:
         return rays
 
 
-def view_polygons(faces: Floats, lens: Lens, two_sided: Bools) -> Polygons:
+def view_polygons(faces: Floats, lens: Lens, two_sided: Bools, *, mirrored: bool = False) -> Polygons:
     """Prepare planar convex quads [n, 4, 3] in camera axes (x right, y down, z forward) for a pinhole.
 
     A triangle repeats its last corner. Faces are wound so that (v1 - v0) x (v2 - v0) points out of the
-    body; faces seen from behind are left out unless `two_sided`.
+    body; faces seen from behind are left out unless `two_sided`. In a `mirrored` view (camera axes of the
+    other handedness) the winding appears turned.
     """
     z = faces[..., 2]
     edge = faces[:, 1] - faces[:, 0]
     normal = np.cross(edge, faces[:, 2] - faces[:, 0])
     offset = np.einsum("ni,ni->n", normal, faces[:, 0])
     some = z.max(1) > NEAR_M
-    keep = some & ((offset < 0) | (two_sided & (offset != 0)))
+    keep = some & ((offset > 0 if mirrored else offset < 0) | (two_sided & (offset != 0)))
     whole = z.min(1) > NEAR_M
     safe = np.maximum(z, NEAR_M)
     px = faces[..., 0] / safe * lens.fx + lens.cx

@@ -144,7 +144,7 @@ class Take:
 
     def shoot(self, progress: Progress | None = None) -> Iterator[Frame]:
         """Render the frames in order."""
-        renderer = Renderer(self.scene, self.stage, self.weather, self.camera, self.poses, self._seed)
+        renderer = Renderer(self.scene, self.stage, self.weather, self.camera, self.poses, self.times, self._seed)
         for t, seconds in enumerate(self.times):
             yield renderer.frame(t, float(seconds), self.lit[t])
             if progress is not None:

@@ -5,10 +5,9 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.datatypes import Camera
+from worldgen.sources.proving_ground import particles
 from worldgen.sources.proving_ground.light import Weather
-from worldgen.sources.proving_ground.scene import Scene
-from worldgen.sources.proving_ground.shade import Picture, Setting
-from worldgen.sources.proving_ground.view import View
+from worldgen.sources.proving_ground.shade import Setting
 
 F32 = npt.NDArray[np.float32]
 SHOULDER = 0.72
@@ -18,28 +17,48 @@ SHOULDER = 0.72
 class Film:
     """Turns radiance into frames."""
 
-    def __init__(self, scene: Scene, weather: Weather, camera: Camera, poses: npt.NDArray[np.floating], seed: int) -> None:
+    def __init__(self, weather: Weather, camera: Camera, poses: npt.NDArray[np.floating], times: npt.NDArray[np.floating], seed: int) -> None:
         """Prepare what all frames share."""
-        self.scene, self.weather, self.camera, self.seed = scene, weather, camera, seed
-        self.poses = poses
+        self.weather, self.camera, self.seed, self.poses, self.times = weather, camera, seed, poses, times
+        self.swarm = None
+        if weather.rain_mm_h > 0:
+            self.swarm = particles.rain(weather.rain_mm_h, seed)
+        elif weather.snow_mm_h > 0:
+            self.swarm = particles.snow(weather.snow_mm_h, seed)
+        self.drops = particles.lens_drops(weather.lens_drops, camera, seed)
 
-    def expose(self, picture: Picture, view: View, setting: Setting, t: int) -> npt.NDArray[np.uint8]:
-        """Return the frame [h, w, 3], sRGB."""
-        light = picture.radiance.reshape(view.lens.height, view.lens.width, 3)
-        small = downsample(np.minimum(light, 6.0))
-        small = _glow(small, self.weather, self.camera.height)
-        small = small * np.float32(self.weather.exposure)
+    def expose(self, light: F32, depth: F32, setting: Setting, t: int) -> npt.NDArray[np.uint8]:
+        """Return the frame [h, w, 3], sRGB, from radiance and depth per pixel."""
+        height = len(light)
+        weather, pose = self.weather, self.poses[t]
+        if weather.spray > 0.02 and weather.wetness > 0.2:
+            light = particles.draw_spray(light, setting.stage, t, pose, self.camera, depth, weather)
+        if self.swarm is not None:
+            light = particles.draw_swarm(
+                light,
+                self.swarm,
+                seconds=float(self.times[t]),
+                pose=pose,
+                ego_velocity=self._velocity(t),
+                camera=self.camera,
+                depth=depth,
+                weather=weather,
+                lights=setting.lights,
+            )
+        light = _glow(light, weather, height)
+        if self.drops is not None:
+            light = particles.draw_lens_drops(light, self.drops)
+        light = light * np.float32(weather.exposure)
         rng = np.random.default_rng([self.seed, t, 0xF11A])
-        spread = np.sqrt(np.maximum(small, 0) * self.weather.noise**2 + (self.weather.noise * 0.35) ** 2)
-        small = small + rng.standard_normal(small.shape, dtype=np.float32) * spread
-        return encode(small)
+        spread = np.sqrt(np.maximum(light, 0) * weather.noise**2 + (weather.noise * 0.25) ** 2)
+        return encode(light + rng.standard_normal(light.shape, dtype=np.float32) * spread)
 
-
-def downsample(light: F32) -> F32:
-    """Average samples with a tent over three by three, centred on each pixel's centre."""
-    tent = np.array([0.25, 0.5, 0.25], np.float32)
-    rows = light[:-2:2] * tent[0] + light[1:-1:2] * tent[1] + light[2::2] * tent[2]
-    return np.asarray(rows[:, :-2:2] * tent[0] + rows[:, 1:-1:2] * tent[1] + rows[:, 2::2] * tent[2], np.float32)
+    def _velocity(self, t: int) -> npt.NDArray[np.floating]:
+        """Of the camera, m/s."""
+        if len(self.poses) < 2:
+            return np.zeros(3)
+        k = min(t, len(self.poses) - 2)
+        return np.asarray((self.poses[k + 1, :3, 3] - self.poses[k, :3, 3]) / (self.times[k + 1] - self.times[k]))
 
 
 def _glow(light: F32, weather: Weather, height: int) -> F32:

@@ -67,8 +67,8 @@ def ground_at(scene: Scene, s: F32, d: F32, along: F32, across: F32) -> Ground:
         junction = np.maximum(junction, _corners(scene, crossing, s, d))
     carriage = np.maximum(carriage, junction)
     rough = sample(fractal(4, 4, 7 + road.seed % 5), s / 37.0, d / 37.0)
-    fine = nearest(fractal(5, 32, 3), s / 3.1, d / 3.1) * np.exp(-reach / 0.08)
-    middle = sample(fractal(4, 8, 5), s / 11.0, d / 11.0) * np.exp(-reach / 2.5)
+    fine = nearest(fractal(3, 128, 3), s / 3.3, d / 3.3) * np.exp(-reach / 0.05)
+    middle = sample(fractal(5, 8, 5), s / 17.0, d / 9.0) * np.exp(-reach / 2.5)
     albedo, tag = _verge(scene, s, d, across, along, junction, middle, fine, rough)
     asphalt = _asphalt(scene, s, d, reach, across, along, middle, fine)
     albedo += (asphalt - albedo) * carriage[:, None]
@@ -101,7 +101,7 @@ def _corners(scene: Scene, crossing: Crossing, s: F32, d: F32) -> F32:
 def _asphalt(scene: Scene, s: F32, d: F32, reach: F32, across: F32, along: F32, middle: F32, fine: F32) -> F32:
     road = scene.road
     tone = np.full_like(s, road.tone)
-    tone *= 1.0 + 0.13 * middle + 0.24 * fine
+    tone *= 1.0 + 0.05 * middle + 0.13 * fine
     for lane in scene.lanes:
         offset = np.abs(d - lane.centre_m)
         # Wheels polish two tracks; oil darkens the middle of a lane.

@@ -14,6 +14,12 @@ MIN_PIXELS = 2
 """Visible pixels below which nothing is labelled: nobody could draw a box around it."""
 
 
+def seen_in(frame: Frame) -> frozenset[int]:
+    """Ids of what shows enough pixels to be labelled."""
+    seen = np.bincount(frame.instances.reshape(-1))
+    return frozenset(int(i) for i in np.flatnonzero(seen >= MIN_PIXELS) if i > 0)
+
+
 def label_frame(
     t: int,
     stage: Stage,
@@ -47,8 +53,7 @@ def _label(
     camera: Camera,
     lit: dict[int, frozenset[str]],
 ) -> ObjectLabel | None:
-    parts = np.flatnonzero(stage.thing_of_part == number)
-    faces = np.flatnonzero(np.isin(stage.part, parts) & (stage.instance > 0))
+    faces = stage.labelled[number]
     poses = stage.poses[t][stage.part[faces]]
     world = np.einsum("nij,nkj->nki", poses[:, :3, :3], stage.corners[faces]) + poses[:, None, :3, 3]
     eye = (world.reshape(-1, 3) - pose[:3, 3]) @ pose[:3, :3]

@@ -14,12 +14,12 @@ from worldgen.sources.proving_ground.traffic import Track
 F32 = npt.NDArray[np.float32]
 
 HEAD, TAIL, BRAKE, BLINK = (1.0, 0.95, 0.85), (0.9, 0.03, 0.02), (1.0, 0.035, 0.025), (1.0, 0.4, 0.03)
+MOST_LIGHTS = 14
 SIGNALS = {
     "red": (LAMP_RED, (1.0, 0.06, 0.03)),
     "yellow": (LAMP_YELLOW, (1.0, 0.55, 0.04)),
     "green": (LAMP_GREEN, (0.08, 0.95, 0.5)),
 }
-BEAM_COSINE = float(np.cos(np.radians(24)))
 
 
 def states(scene: Scene, tracks: dict[int, Track], weather: Weather, edits: tuple[Edit, ...], t: int, seconds: float) -> dict[int, frozenset[str]]:
@@ -74,7 +74,7 @@ def emission(stage: Stage, lit: dict[int, frozenset[str]], weather: Weather) -> 
 
 def lights(scene: Scene, stage: Stage, lit: dict[int, frozenset[str]], weather: Weather, t: int, position: npt.NDArray[np.floating], rotation: npt.NDArray[np.floating]) -> Lights:
     """Return the lamps whose light falls on their surroundings in frame `t`."""
-    rows: list[tuple[np.ndarray, tuple[float, float, float] | np.ndarray, np.ndarray, float]] = []
+    rows: list[tuple[np.ndarray, tuple[float, float, float] | np.ndarray, np.ndarray, bool]] = []
     if weather.night > 0.02:
         down = np.array([0.0, 0.0, -1.0])
         power = weather.night
@@ -84,8 +84,8 @@ def lights(scene: Scene, stage: Stage, lit: dict[int, frozenset[str]], weather: 
             left = np.array([-forward[1], forward[0], 0.0])
             base = position * [1, 1, 0] + forward * 1.5
             for side in (0.65, -0.65):
-                axis = forward + [0, 0, -0.045]
-                rows.append((base + left * side + [0, 0, 0.68], np.array(HEAD) * 44 * power, axis / np.linalg.norm(axis), BEAM_COSINE))
+                axis = forward
+                rows.append((base + left * side + [0, 0, 0.68], np.array(HEAD) * 80 * power, axis / np.linalg.norm(axis), True))
         for thing in stage.things:
             place = thing.poses[t][:3, 3]
             away = float(np.linalg.norm(place - position))
@@ -96,16 +96,19 @@ def lights(scene: Scene, stage: Stage, lit: dict[int, frozenset[str]], weather: 
             if thing.kind == "street_light" and weather.street_lights:
                 height = thing.rig.size[2]
                 lamp = place + turn @ np.array([0.0, min(thing.rig.size[1], 2.0), height])
-                rows.append((lamp, np.array([1.0, 0.72, 0.42]) * 8.0 * power, down, 0.12))
+                rows.append((lamp, np.array([1.0, 0.74, 0.46]) * 38.0 * power, down, False))
             on = lit.get(thing.id, frozenset()) if thing.id else frozenset()
             half = thing.rig.size[0] / 2
             if "head" in on:
-                rows.append((place + turn @ np.array([half, 0.0, 0.7]), np.array(HEAD) * 26 * power, turn @ np.array([0.998, 0, -0.05]), BEAM_COSINE))
+                rows.append((place + turn @ np.array([half, 0.0, 0.7]), np.array(HEAD) * 45 * power, turn @ np.array([1.0, 0, 0]), True))
             if ("tail" in on or "brake" in on) and ahead > 0:
                 strength = 1.8 if "brake" in on else 0.45
-                rows.append((place + turn @ np.array([-half - 0.3, 0.0, 0.75]), np.array(TAIL) * strength * power, turn @ np.array([-1.0, 0, -0.1]), 0.1))
+                rows.append((place + turn @ np.array([-half - 0.3, 0.0, 0.75]), np.array(TAIL) * strength * power, turn @ np.array([-1.0, 0, -0.1]), False))
     if not rows:
         empty = np.zeros((0, 3), np.float32)
-        return Lights(empty, empty, empty, np.zeros(0, np.float32))
-    p, c, d, k = zip(*rows, strict=True)
-    return Lights(*(np.array(v, np.float32) for v in (p, c, d, k)))
+        return Lights(empty, empty, empty, np.zeros(0, bool))
+    # Lamps far off light little that is seen: the strongest by what they send towards the space ahead stay.
+    middle = position + rotation[:, 2] * 12.0
+    rows.sort(key=lambda row: -float(np.max(row[1])) / (float(np.sum((row[0] - middle) ** 2)) + 60.0))
+    p, c, d, k = zip(*rows[:MOST_LIGHTS], strict=True)
+    return Lights(*(np.array(v, np.float32) for v in (p, c, d)), np.array(k, bool))

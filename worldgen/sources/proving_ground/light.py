@@ -86,6 +86,9 @@ def weather_of(sky: Sky, spec: Spec | None) -> Weather:
     ambient = (zenith * 0.55 + horizon * 0.45) * (1 + 0.25 * grey) * (0.72 + 0.28 * thick)
     airlight = horizon * (0.55 * zenith.mean() / max(float(horizon.mean()), 1e-6) + 0.45)
     airlight = airlight * (1 - 0.75 * thick) + 0.75 * thick * airlight.mean() * rgb(0.985, 1.0, 1.015)
+    # A closed deck of cloud is darker than the mean of what it sheds over the day's exposure; rain darkens it more.
+    deck = 1.0 - float(grey) * (0.16 + 0.18 * float(np.clip(rain / 10, 0, 1)))
+    zenith, horizon, airlight = zenith * deck, horizon * deck, airlight * deck
     if dusty:
         airlight = airlight.mean() * rgb(1.12, 0.86, 0.56)
         zenith, horizon = zenith * (1 - thick) + airlight * thick, horizon * (1 - thick) + airlight * thick
@@ -98,7 +101,7 @@ def weather_of(sky: Sky, spec: Spec | None) -> Weather:
     white = rgb(1 + warm, 1.0, 1 - warm)
     level = float((direct * max(np.sin(el), 0.12)).mean() + ambient.mean())
     # The camera opens up as light fails, but not without limit: that is what makes a night dark.
-    gain = float(np.clip(1.15 / max(level, 1e-4), 0.8, 6.0) ** 0.6)
+    gain = float(np.clip(1.15 / max(level, 1e-4), 0.8, 9.0) ** 0.6)
     exposure = gain * sky.contrast * 2.0 ** (asked.exposure_stops or 0.0)
     wetness = asked.wetness if asked.wetness is not None else float(np.clip(rain / 6.0, 0, 0.8)) ** 0.6
     return Weather(
@@ -122,7 +125,7 @@ def weather_of(sky: Sky, spec: Spec | None) -> Weather:
         headlights=bool(lamps),
         street_lights=elevation < -1.0,
         exposure=exposure,
-        noise=0.004 + 0.018 * float(dark) ** 2,
+        noise=0.004 + 0.008 * float(dark) ** 2,
         is_dusty=dusty,
         condition=asked.asks_for or _own_class(okta, elevation),
     )

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from worldgen.datatypes import Spec
 from worldgen.sources.carla.manifest import DumpHead, Recorder
 from worldgen.sources.carla.writer import DumpWriter
 from worldgen.sources.proving_ground.drive import Progress, Take
 from worldgen.sources.proving_ground.edits import Edit
+from worldgen.sources.proving_ground.labelling import seen_in
 from worldgen.sources.proving_ground.scene import Scene
 from worldgen.sources.proving_ground.world import boxes_of, elements_of, light_states_of
 
@@ -56,7 +55,7 @@ def record(
                 frame.flow,
                 pose=take.out_poses[t],
                 # An actor without a visible pixel is not in the frame's labels, as in CARLA's own export.
-                actors=boxes_of(take.stage, t, take.lit[t], frozenset(int(v) for v in np.unique(frame.instances))),
+                actors=boxes_of(take.stage, t, take.lit[t], seen_in(frame)),
                 seconds=float(take.times[t]),
                 light_states=states,
             )

@@ -5,42 +5,44 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.datatypes import Camera
-from worldgen.render.raster import Lens
+from worldgen.render.raster import Lens, fragments_of, view_polygons
 from worldgen.sources.proving_ground import lamps
 from worldgen.sources.proving_ground.film import Film
 from worldgen.sources.proving_ground.frame import Frame
 from worldgen.sources.proving_ground.light import Weather
+from worldgen.sources.proving_ground.samples import centres, plan_samples, resolve, sample_lens, scatter
 from worldgen.sources.proving_ground.scene import Scene
 from worldgen.sources.proving_ground.shade import Setting, shade
 from worldgen.sources.proving_ground.shadow import Grid, Shade
 from worldgen.sources.proving_ground.stage import STATIC_REACH_M, Stage
-from worldgen.sources.proving_ground.view import View, faces_in_view, see, skyline_of
+from worldgen.sources.proving_ground.wet import mirror_on_ground
+from worldgen.sources.proving_ground.view import Faces, View, faces_in_view, see, skyline_of
 
 Floats = npt.NDArray[np.floating]
+PIXELS = 1 << 24
+"""More than a picture has."""
 
 
 class Renderer:
     """Renders the frames of one drive; what does not change is made once."""
 
-    def __init__(self, scene: Scene, stage: Stage, weather: Weather, camera: Camera, poses: Floats, seed: int) -> None:
+    def __init__(self, scene: Scene, stage: Stage, weather: Weather, camera: Camera, poses: Floats, times: Floats, seed: int) -> None:
         """Prepare what all frames share."""
         self.scene, self.stage, self.weather, self.camera, self.poses = scene, stage, weather, camera, poses
         self.skyline = skyline_of(scene.backdrop, scene.place)
-        # Two samples per pixel and one more, so that every second sample is a pixel's very centre.
-        self.lens = Lens(
-            2 * camera.width + 1, 2 * camera.height + 1, 2 * camera.fx, 2 * camera.fy, 2 * camera.cx + 1, 2 * camera.cy + 1
-        )
+        self.lens = sample_lens(camera)
+        self.pixels = Lens(camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy)
         self.grid = _grid_for(poses, camera)
         self.sunlit = float(weather.sun_rgb.max()) > 1e-3
         self.shade = Shade(stage, weather.sun, self.grid) if self.sunlit else None
-        self.film = Film(scene, weather, camera, poses, seed)
+        self.film = Film(weather, camera, poses, times, seed)
 
     def frame(self, t: int, seconds: float, lit: dict[int, frozenset[str]]) -> Frame:
         """Render one frame."""
         pose = self.poses[t]
         position, rotation = pose[:3, 3], pose[:3, :3]
         faces = faces_in_view(self.stage, t, position, rotation, self.lens, reach=STATIC_REACH_M)
-        view = see(self.stage, faces, self.lens, position, rotation, self.skyline)
+        view = see(self.stage, faces, self.lens, position, rotation, self.skyline, spread=2.0)
         blank = np.zeros((self.grid.rows, self.grid.columns), np.float32)
         height, cover = self.shade.at(t) if self.shade is not None else (blank, blank)
         setting = Setting(
@@ -55,29 +57,43 @@ class Renderer:
             contact=_contact(self.stage, t, self.grid),
             seconds=seconds,
         )
-        picture = shade(view, setting)
-        shape = (self.lens.height, self.lens.width)
-        rgb = self.film.expose(picture, view, setting, t)
-        centre = (slice(1, None, 2), slice(1, None, 2))
-        instances = picture.instance.reshape(shape)[centre]
+        plan = plan_samples(view)
+        picture = shade(view.pick(plan.where), setting)
+        light, gloss = resolve(plan, picture)
+        if self.weather.wetness > 0.1:
+            light = mirror_on_ground(light, gloss, setting, self.skyline, pose, self.camera, t)
+        depth = centres(view.depth, self.lens)
+        rgb = self.film.expose(light, depth, setting, t)
         return Frame(
             rgb=rgb,
-            depth=np.ascontiguousarray(view.depth.reshape(shape)[centre]),
-            tags=np.ascontiguousarray(picture.tag.reshape(shape)[centre]),
-            instances=np.ascontiguousarray(instances),
+            depth=depth,
+            tags=centres(scatter(plan, picture.tag), self.lens),
+            instances=centres(scatter(plan, picture.instance), self.lens),
             flow=self._flow(view, t),
-            amodal={},
+            amodal=self._amodal(faces, position, rotation),
         )
+
+    def _amodal(self, faces: Faces, position: Floats, rotation: Floats) -> dict[int, int]:
+        """Count the pixels of each labelled object as if nothing stood before it."""
+        ids = self.stage.instance[faces.index]
+        own = np.flatnonzero(ids > 0)
+        if len(own) == 0:
+            return {}
+        eye = (faces.corners[own] - position) @ rotation
+        polygons = view_polygons(eye, self.pixels, self.stage.two_sided[faces.index[own]])
+        keys = [ids[own][polygons.source[bits.polygon]] * PIXELS + bits.pixel for bits in fragments_of(polygons, self.pixels.width)]
+        covered = np.unique(np.concatenate(keys)) // PIXELS if keys else np.zeros(0, np.int64)
+        found, counts = np.unique(covered, return_counts=True)
+        return {int(k): int(n) for k, n in zip(found, counts, strict=True)}
 
     def _flow(self, view: View, t: int) -> npt.NDArray[np.float32]:
         """Exact motion of what is seen at each pixel's centre to the next frame, in pixels."""
         h, w = self.camera.height, self.camera.width
         if t + 1 >= len(self.poses):
             return np.zeros((h, w, 2), np.float32)
-        shape = (self.lens.height, self.lens.width)
-        depth = view.depth.reshape(shape)[1::2, 1::2].reshape(-1)
-        face = view.face.reshape(shape)[1::2, 1::2].reshape(-1)
-        rays = view.rays.reshape(*shape, 3)[1::2, 1::2].reshape(-1, 3)
+        depth = centres(view.depth, self.lens).reshape(-1)
+        face = centres(view.face, self.lens).reshape(-1)
+        rays = centres(view.rays, self.lens).reshape(-1, 3)
         far = np.isinf(depth)
         points = np.where(far[:, None], rays * 1e6, rays * np.where(far, 1, depth)[:, None]) + view.position
         moved = points.copy()

@@ -16,6 +16,8 @@ from worldgen.sources.proving_ground.view import BACKDROP, GROUND, VOID, Faces, 
 
 F32 = npt.NDArray[np.float32]
 SHINY = (GLASS, PAINT, METAL)
+DIMMEST = 0.02
+"""Irradiance over pi at which a lamp's reach ends."""
 SNOW = np.array([0.86, 0.88, 0.92], np.float32)
 SAND = np.array([0.42, 0.30, 0.16], np.float32)
 
@@ -30,8 +32,8 @@ class Lights:
     """[k, 3] intensity: radiance of a white surface 1 m away that faces the lamp."""
     direction: F32
     """[k, 3] unit; the axis of its beam."""
-    cosine: F32
-    """[k] cosine of the beam's half angle; -1 for all around."""
+    is_beam: npt.NDArray[np.bool_]
+    """[k] a headlight; other lamps shine into the half space before them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +130,7 @@ def _clouds(rays: F32, cos: F32, setting: Setting, colour: F32) -> F32:
     tone = base * (grey * silver)[:, None]
     if weather.clouds > 0.85:
         # A closed deck is not flat: it brightens upwards (CIE overcast sky) and has folds.
-        fold = 1.0 + 0.09 * np.clip(puff, -2, 2)
+        fold = 1.0 + 0.12 * np.clip(puff, -2, 2) * np.clip(rays[:, 2] * 6 + 0.3, 0, 1)
         tone = weather.sky_rgb(rays[:, 2]) * fold[:, None]
     if -6 < weather.elevation_deg < 10 and weather.clouds < 0.85:
         warm = np.clip(cos, 0, 1) ** 3 * np.clip(1 - abs(weather.elevation_deg) / 12, 0, 1)
@@ -165,8 +167,8 @@ def _ground(
     s, d = scene.road.coordinates(points[:, 0], points[:, 1])
     depth = view.depth[where]
     # Footprint of a sample on level ground: depth / f across, and stretched by the grazing angle along.
-    side = depth / view.lens.fx * 1.15
-    long = depth * depth / (view.lens.fy * float(view.position[2])) * 1.15
+    side = depth / view.lens.fx * view.spread
+    long = depth * side / abs(float(view.position[2]))
     ground = ground_at(scene, s, d, np.asarray(long, np.float32), np.asarray(side, np.float32))
     albedo = ground.albedo
     tag[where] = ground.tag
@@ -212,22 +214,44 @@ def _snow_on_ground(
 def lamp_light(lights: Lights, points: F32, normal: F32) -> F32:
     """Light from all lamps on surface points, as radiance of a white surface, [n, 3]."""
     total = np.zeros_like(points)
-    for position, colour, direction, cosine in zip(lights.position, lights.colour, lights.direction, lights.cosine, strict=True):
-        away = position - points
-        square = np.einsum("ni,ni->n", away, away) + 0.3
-        # Leave out what adds less than a display can show.
-        near = np.flatnonzero(square < float(colour.max()) * 700.0)
+    if len(lights.position) == 0 or len(points) == 0:
+        return total
+    # Sorted along the road, each lamp need only look at the points within its reach.
+    cell = np.clip(points[:, 0] * 0.5, -30000, 30000).astype(np.int16)
+    order = np.argsort(cell, kind="stable")
+    cell, points, normal = cell[order], points[order], normal[order]
+    out = np.zeros_like(points)
+    for position, colour, direction, is_beam in zip(lights.position, lights.colour, lights.direction, lights.is_beam, strict=True):
+        reach = float(np.sqrt(colour.max() / DIMMEST))
+        begin, end = np.searchsorted(cell, [int((position[0] - reach) * 0.5) - 1, int((position[0] + reach) * 0.5) + 1])
+        if begin == end:
+            continue
+        away = position - points[begin:end]
+        square = away[:, 0] ** 2 + away[:, 1] ** 2 + away[:, 2] ** 2
+        near = np.flatnonzero(square < reach * reach)
         if len(near) == 0:
             continue
-        away, square = away[near], square[near]
+        away = away[near]
+        square = square[near] + np.float32(0.3)
         toward = away / np.sqrt(square)[:, None]
+        near += begin
         facing = np.clip(np.einsum("ni,ni->n", toward, normal[near]), 0, 1)
-        strength = facing / square
-        if cosine > -0.99:
-            axis = -(toward @ direction)
-            strength = strength * np.clip((axis - cosine) / (1 - cosine) * 1.6, 0, 1) ** 2
-        total[near] += strength[:, None] * colour
+        shape = _beam(toward, direction) if is_beam else np.clip(-(toward @ direction) * 1.3 + 0.15, 0, 1)
+        # The rim fades out instead of ending.
+        strength = facing * shape * (1 / square - np.float32(1 / (reach * reach))).clip(0)
+        out[near] += strength[:, None] * colour
+    total[order] = out
     return total
+
+
+def _beam(toward: F32, axis: F32) -> F32:
+    """Share of a dipped headlight's greatest intensity: wide, cut off above, brightest just below the cut."""
+    ahead = -(toward @ axis)
+    side = -(toward @ np.array([-axis[1], axis[0], 0.0], np.float32))
+    down = toward[:, 2]
+    spread = np.exp(-((np.arctan2(side, np.maximum(ahead, 1e-3)) / 0.36) ** 2)) * (ahead > 0)
+    cut = np.clip((down + 0.018) / 0.03, 0.03, 1.0)
+    return np.asarray(spread * cut * (0.10 + 0.90 * np.exp(-np.maximum(down - 0.03, 0) / 0.075)), np.float32)
 
 
 def _surfaces(
@@ -251,7 +275,7 @@ def _surfaces(
         gloss[material == kind] = value
     at = np.flatnonzero(material == FACADE)
     if len(at):
-        pane, shine, lit = _facade(setting, faces, row[at], points[at], normal[at], depth[at] / view.lens.fx, stage.param[index[at]], albedo[at])
+        pane, shine, lit = _facade(setting, faces, row[at], points[at], normal[at], depth[at] / view.lens.fx * view.spread, stage.param[index[at]], albedo[at])
         albedo[at], gloss[at] = pane, shine
         emitted[at] += lit
     at = np.flatnonzero(material == LEAVES)
@@ -416,10 +440,10 @@ def _facade(
     dim = max(weather.night, 0.0)
     if dim > 0.05:
         chosen = hash01(i, j, seed + 77)
-        share = np.where(shops, 0.85, np.where(style == 1, 0.3, 0.34)) * dim
+        share = np.where(shops, 0.8, np.where(style == 1, 0.18, 0.26)) * dim
         on = np.clip((share - chosen) * 30, 0, 1)
         warm = np.stack((np.ones_like(pick), 0.62 + 0.25 * pick, 0.28 + 0.5 * pick * pick), 1)
-        level = (0.12 + 0.5 * (chosen * 13.7 % 1.0)) * dim
+        level = (0.03 + 0.26 * (chosen * 57.7 % 1.0) ** 1.5 + 0.08 * shops) * dim
         lit = warm * (on * level * window * (1 - mullion))[:, None]
     return np.asarray(albedo, np.float32), np.asarray(gloss, np.float32), np.asarray(lit, np.float32)
 

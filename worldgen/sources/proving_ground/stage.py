@@ -86,6 +86,8 @@ class Stage:
     radius: Floats
     moving: npt.NDArray[np.bool_]
     """Parts that are not at the same place in every frame."""
+    labelled: dict[int, Ints]
+    """Faces of each thing (by its number) that carry an instance id."""
 
 
 def rig_of(actor: Actor) -> Rig:
@@ -182,6 +184,8 @@ def build_stage(things: list[Thing]) -> Stage:
             local = np.eye(4) if part.motion == "fixed" and part.pivot == (0, 0, 0) else part.local(thing.way)
             poses.append(np.broadcast_to(thing.poses @ local, thing.poses.shape))
     flat = {k: np.concatenate(v) for k, v in columns.items()}
+    owner_of_face = np.array(owners)[flat["part"]]
+    labelled = {n: np.flatnonzero((owner_of_face == n) & (flat["instance"] > 0)) for n, thing in enumerate(things) if thing.id}
     return Stage(
         things=tuple(things),
         corners=flat["corners"],
@@ -199,4 +203,5 @@ def build_stage(things: list[Thing]) -> Stage:
         centre=np.array(centres),
         radius=np.array(radii),
         moving=np.array(moving),
+        labelled=labelled,
     )

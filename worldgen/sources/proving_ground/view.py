@@ -1,6 +1,6 @@
 """What the camera sees in one frame: the visible face and depth of every sample, before any light."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -46,6 +46,12 @@ class View:
     """Row of `faces`, -1 for background."""
     background: npt.NDArray[np.uint8]
     faces: Faces
+    spread: float = 1.0
+    """Samples per pixel along a side: textures are averaged over whole pixels."""
+
+    def pick(self, where: npt.NDArray[np.intp]) -> "View":
+        """Return some samples."""
+        return replace(self, rays=self.rays[where], depth=self.depth[where], face=self.face[where], background=self.background[where])
 
 
 @lru_cache(maxsize=1)
@@ -97,7 +103,9 @@ def see(
     position: Floats,
     rotation: Floats,
     skyline: "Skyline",
-    only: npt.NDArray[np.bool_] | None = None,
+    *,
+    mirrored: bool = False,
+    spread: float = 1.0,
 ) -> View:
     """Rasterise faces over the ground plane and the skyline.
 
@@ -108,11 +116,12 @@ def see(
         position: Of the camera, world.
         rotation: world_from_camera, [3, 3].
         skyline: The distant silhouette.
-        only: Faces to draw, all by default.
+        spread: Samples per pixel along a side.
+        mirrored: The camera is the mirror image under the ground: there is no ground before it.
     """
     rays = (lens.rays().reshape(-1, 3) @ rotation.T.astype(np.float32)).astype(np.float32)
-    down = rays[:, 2] / np.float32(-position[2]) if abs(position[2]) > 1e-6 else np.zeros(len(rays), np.float32)
-    inverse = np.where(down > 1.0 / 4000.0, down, 0.0).astype(np.float32)
+    down = rays[:, 2] / np.float32(-position[2])
+    inverse = np.where((down > 1.0 / 4000.0) & (not mirrored), down, 0.0).astype(np.float32)
     background = np.where(inverse > 0, GROUND, VOID).astype(np.uint8)
     far = skyline.inverse_depth(position, rays)
     ahead = far > inverse
@@ -121,27 +130,17 @@ def see(
     buffer = ZBuffer(inverse)
     camera = (faces.corners - position) @ rotation
     two_sided = stage.two_sided[faces.index]
-    polygons = view_polygons(camera, lens, two_sided)
+    polygons = view_polygons(camera, lens, two_sided, mirrored=mirrored)
     number = np.arange(1, len(faces.index) + 1)
     leaves = stage.material[faces.index] == LEAVES
-    solid = ~leaves[polygons.source]
-    if only is not None:
-        solid &= only[polygons.source]
-    buffer.draw(_pick(polygons, solid), lens.width, number)
-    pierced = ~solid if only is None else leaves[polygons.source] & only[polygons.source]
+    pierced = leaves[polygons.source]
+    buffer.draw(polygons.pick(~pierced), lens.width, number)
     if pierced.any():
-        hole = _Holes(faces, rays, position, lens)
-        buffer.draw(_pick(polygons, pierced), lens.width, number, hole)
+        buffer.draw(polygons.pick(pierced), lens.width, number, _Holes(faces, rays, position, lens))
     value = buffer.value
     with np.errstate(divide="ignore"):
         depth = np.where(value > 0, 1.0 / value, np.inf).astype(np.float32)
-    return View(lens, position, rays, depth, buffer.face - 1, background, faces)
-
-
-def _pick(polygons, keep):  # type: ignore[no-untyped-def]
-    from worldgen.render.raster import Polygons
-
-    return Polygons(polygons.planes[keep], polygons.value[keep], polygons.rows[keep], polygons.source[keep])
+    return View(lens, position, rays, depth, buffer.face - 1, background, faces, spread)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
