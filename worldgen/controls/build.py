@@ -5,16 +5,23 @@ from worldgen.controls.extractor import (
     MaterialExtractor,
     ReadClip,
     ReadGeometry,
+    ReadScene,
     Report,
 )
 from worldgen.controls.protocol import Extractor
 from worldgen.controls.settings import ExtractorSettings
-from worldgen.datatypes import Progress
+from worldgen.datatypes import Progress, Source
+from worldgen.datatypes.scene import Scene
 from worldgen.media.scratch import Scratch
 
 
 def _silent(progress: Progress) -> None:
     del progress
+
+
+def _no_scene(source: Source) -> Scene | None:
+    del source
+    return None
 
 
 def build_extractor(
@@ -24,6 +31,7 @@ def build_extractor(
     read_clip: ReadClip,
     read_geometry: ReadGeometry,
     estimate_condition: EstimateCondition,
+    read_scene: ReadScene = _no_scene,
     report: Report = _silent,
 ) -> Extractor:
     """Build the extractor that `settings` describe (configs/controls/*.yaml)."""
@@ -32,6 +40,7 @@ def build_extractor(
         read_clip=read_clip,
         read_geometry=read_geometry,
         estimate_condition=estimate_condition,
+        read_scene=read_scene,
         settings=settings,
         report=report,
     )

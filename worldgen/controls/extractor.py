@@ -5,10 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from worldgen.controls.densify import densified, has_holes
 from worldgen.controls.from_clip import estimate_geometry
 from worldgen.controls.make import make_control
+from worldgen.controls.network import DepthNetwork, network_revision, with_network
 from worldgen.controls.passed import geometry_of_control, passed_control
 from worldgen.controls.settings import DEFAULT_EXTRACTOR, ExtractorSettings
+from worldgen.controls.wsm import wsm_control
 from worldgen.datatypes import (
     CONTROL_KINDS,
     Clip,
@@ -22,6 +25,7 @@ from worldgen.datatypes import (
     VideoRef,
     digest,
 )
+from worldgen.datatypes.scene import Scene
 from worldgen.errors import ExtractError
 from worldgen.media.scratch import Scratch
 
@@ -32,6 +36,14 @@ ReadClip: TypeAlias = Callable[[Source], Clip]
 ReadGeometry: TypeAlias = Callable[[Source], Geometry | None]
 EstimateCondition: TypeAlias = Callable[[Clip, Geometry], Condition]
 Report: TypeAlias = Callable[[Progress], None]
+
+
+ReadScene: TypeAlias = Callable[[Source], Scene | None]
+
+
+def _no_scene(source: Source) -> Scene | None:
+    del source
+    return None
 
 
 def _silent(progress: Progress) -> None:
@@ -47,6 +59,7 @@ class MaterialExtractor:
         read_geometry: Reads the geometry that lies beside a source; None when nothing does. Its depth may
             hold NaN where a sidecar measured nothing.
         estimate_condition: Estimates weather and light from pictures and geometry.
+        read_scene: Reads the map elements and actors that came with a source, for world-scenario maps.
         settings: How everything is made.
         report: Told after every step.
     """
@@ -58,6 +71,7 @@ class MaterialExtractor:
         read_clip: ReadClip,
         read_geometry: ReadGeometry,
         estimate_condition: EstimateCondition,
+        read_scene: ReadScene = _no_scene,
         settings: ExtractorSettings = DEFAULT_EXTRACTOR,
         report: Report = _silent,
     ) -> None:
@@ -65,8 +79,10 @@ class MaterialExtractor:
         self._read_clip = read_clip
         self._read_geometry = read_geometry
         self._estimate_condition = estimate_condition
+        self._read_scene = read_scene
         self._settings = settings
         self._report = report
+        self._network: DepthNetwork | None = None
 
     def recipe(self, source: Source, kinds: frozenset[ControlKind]) -> str:
         """Name how the material of `source` is made; nothing is decoded."""
@@ -76,7 +92,8 @@ class MaterialExtractor:
             "material",
             REVISION,
             sorted(kinds),
-            settings.model_dump(mode="json"),
+            settings.model_dump(mode="json", exclude={"network"}),
+            network_revision(settings.network),
             beside,
             source.calibration.model_dump(mode="json") if source.calibration else None,
             source.condition.model_dump(mode="json") if source.condition else None,
@@ -94,11 +111,7 @@ class MaterialExtractor:
         steps = _Steps(self._report, total=3 + len(kinds))
         clip = self._read_clip(source)
         steps.done("decode")
-        geometry = self._read_geometry(source)
-        if geometry is None:
-            geometry = estimate_geometry(
-                clip, calibration=source.calibration, settings=self._settings.geometry
-            )
+        geometry = self._geometry(source, clip)
         steps.done("geometry")
         condition = source.condition or self._estimate_condition(clip, geometry)
         steps.done("condition")
@@ -117,13 +130,29 @@ class MaterialExtractor:
             seconds=steps.seconds,
         )
 
+    def _geometry(self, source: Source, clip: Clip) -> Geometry:
+        """Take what lies beside the source; estimate what is missing from the clip, or with a network."""
+        beside = self._read_geometry(source)
+        if beside is not None and not has_holes(beside):
+            return beside
+        settings = self._settings
+        geometry = estimate_geometry(clip, calibration=source.calibration, settings=settings.geometry)
+        if settings.network.folder:
+            if self._network is None:
+                self._network = DepthNetwork(settings.network)
+            geometry = with_network(clip, geometry, self._network, settings.geometry)
+        return geometry if beside is None else densified(beside, geometry, clip)
+
     def _control(
         self, kind: ControlKind, source: Source, clip: Clip | None, geometry: Geometry | None
     ) -> ControlRef:
         """Pass the user's own control map through, else make it."""
         if kind in source.sensors and (source.kind in ("controls", "carla_clip") or kind == "wsm"):
             return passed_control(kind, Path(source.sensors[kind]), source)
-        control = make_control(kind, clip, geometry, self._settings.controls)
+        if kind == "wsm":
+            control = wsm_control(self._read_scene(source), geometry)
+        else:
+            control = make_control(kind, clip, geometry, self._settings.controls)
         return self._scratch.put_control(control, fps=source.fps)
 
     def _video_of(self, source: Source, clip: Clip) -> VideoRef:
