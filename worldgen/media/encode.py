@@ -185,7 +185,9 @@ class VideoWriter:
             context.colorspace = context.color_primaries = context.color_trc = BT709
             context.color_range = FULL if full_range else LIMITED
         quality = {"crf": str(self._crf)} if self._quality == "viewing" else {"qp": "0"}
-        context.options = {"preset": self._preset, **quality}
+        # Macroblock trees give other bytes from run to run (its AVX code; tried with x264 in FFmpeg 8.0):
+        # the same plan must give the same file.
+        context.options = {"preset": self._preset, "x264-params": "mbtree=0", **quality}
         self._stream = stream
         self._convert = FromRgb(pixel_format, full_range=full_range)
 
