@@ -1,0 +1,95 @@
+"""The critic measured: defects it must stop, goods it must let pass, on scenes that no threshold saw."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from worldgen.bench.critic.split import test_seed
+from worldgen.bench.critic.table import markdown, summary
+from worldgen.bench.critic.trial import MAKERS, Bench, Trial
+
+FULL_SCENES = 100
+"""6 goods and 13 kinds of defects each: 600 goods, and 1,300 defects less those that cannot be seen."""
+_KINDS_PER_SCENE = 13
+_SAMPLE_SECONDS = 45.0
+
+
+def kinds_for(index: int) -> tuple[str, ...]:
+    """Name the kinds of defects tried on a scene: all kinds go round over the scenes."""
+    names = sorted(MAKERS)
+    first = index * _KINDS_PER_SCENE
+    return tuple(names[(first + i) % len(names)] for i in range(_KINDS_PER_SCENE))
+
+
+def run_scene(index: int, seed: int) -> list[Trial]:
+    """Run one scene in a scratch folder of its own."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory(prefix="worldgen-critic-") as folder:
+        return Bench(Path(folder)).run(seed, kinds_for(index))
+
+
+def trials(seeds: list[int], *, workers: int) -> Iterator[list[Trial]]:
+    """Run scenes side by side, and yield the trials of each as it is done."""
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(run_scene, index, seed) for index, seed in enumerate(seeds)]
+        for done in as_completed(waiting):
+            yield done.result()
+
+
+def measure(full: bool) -> tuple[dict[str, dict[str, Any]], str]:
+    """Measure on test scenes; a sample that fits in about a minute, or all of them."""
+    found: list[Trial] = []
+    scenes = 0
+    if full:
+        for batch in trials([test_seed(i) for i in range(FULL_SCENES)], workers=os.cpu_count() or 1):
+            found += batch
+            scenes += 1
+    else:
+        started = time.monotonic()
+        while time.monotonic() - started < _SAMPLE_SECONDS and scenes < FULL_SCENES:
+            found += run_scene(scenes, test_seed(scenes))
+            scenes += 1
+    return figures_of(
+        found
+    ), f"{scenes} of {FULL_SCENES} test scenes, {len(found)} clips of 17 frames at 256x144"
+
+
+def figures_of(found: list[Trial]) -> dict[str, dict[str, Any]]:
+    """Turn trials into figures."""
+    table = summary(found)
+
+    def figure(name: str, goal: str) -> dict[str, Any]:
+        row = table[name]
+        interval = [round(row["low"], 4), round(row["high"], 4)]
+        return {
+            "value": round(row["value"], 4),
+            "unit": f"share of {row['count']}",
+            "goal": goal,
+            "interval": interval,
+        }
+
+    return {
+        "defects_stopped": figure("defects_rejected", ">= 0.95"),
+        "defects_stopped_unseen": figure("defects_rejected_unseen", ">= 0.95"),
+        "defects_stopped_weakest": figure("defects_rejected_weakest", "reported"),
+        "defects_not_accepted": figure("defects_not_accepted", "reported"),
+        "good_rejected": figure("goods_rejected", "<= 0.02"),
+        "good_rejected_unseen": figure("goods_rejected_unseen", "<= 0.02"),
+        "good_not_accepted": figure("goods_not_accepted", "reported"),
+        "condition_recognised": figure("condition_recognised", ">= 0.9"),
+    }
+
+
+def write_trials(found: list[Trial], path: Path) -> None:
+    """Write trials as JSON lines and the table beside them."""
+    path.write_text("\n".join(json.dumps(asdict(t)) for t in found) + "\n")
+    path.with_suffix(".md").write_text(markdown(summary(found)) + "\n")

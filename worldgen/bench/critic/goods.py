@@ -1,0 +1,99 @@
+"""Goods: candidates that a critic must not reject."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from worldgen.bench.critic.scene import Frames, TestScene
+from worldgen.datatypes import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Good:
+    """A candidate made honestly."""
+
+    generator: str
+    frames: Frames
+    spec: Spec | None
+    crf: int = 18
+
+
+def goods_of(scene: TestScene, rng: np.random.Generator) -> list[Good]:
+    """Make the goods of one scene, one of each generator."""
+    return [make(scene, rng) for make in GENERATORS.values()]
+
+
+def _painted(scene: TestScene, rng: np.random.Generator) -> Good:
+    del rng
+    return Good(generator="physics", frames=scene.painted, spec=scene.spec)
+
+
+def _painted_coarse(scene: TestScene, rng: np.random.Generator) -> Good:
+    return Good(
+        generator="physics_recompressed", frames=scene.painted, spec=scene.spec, crf=int(rng.integers(23, 29))
+    )
+
+
+def _staged(scene: TestScene, rng: np.random.Generator) -> Good:
+    del rng
+    return Good(generator="scene_weather", frames=scene.staged, spec=scene.spec)
+
+
+def _null(scene: TestScene, rng: np.random.Generator) -> Good:
+    # Judged without an asked condition: nothing was asked, nothing changed, nothing is wrong.
+    return Good(
+        generator="re_encoded",
+        frames=np.asarray(scene.drive.clip.frames),
+        spec=None,
+        crf=int(rng.integers(18, 36)),
+    )
+
+
+def _graded(scene: TestScene, rng: np.random.Generator) -> Good:
+    gain, gamma = rng.uniform(0.88, 1.12), rng.uniform(0.92, 1.08)
+    warm = rng.uniform(-0.03, 0.03)
+    table = np.arange(256, dtype=np.float32) / 255.0
+    tables = [np.clip((table**gamma) * gain * w, 0, 1) for w in (1 + warm, 1.0, 1 - warm)]
+    lut = np.stack([(t * 255 + 0.5).astype(np.uint8) for t in tables], axis=-1)[None]
+    frames = np.stack([cv2.LUT(f, lut) for f in scene.drive.clip.frames])
+    return Good(generator="graded", frames=frames, spec=None)
+
+
+def _foreign(scene: TestScene, rng: np.random.Generator) -> Good:
+    """Fog, darkness or glare by albumentations 2.0.8, one set of parameters for the whole clip."""
+    import albumentations as albu
+
+    kind = ("gamma_night", "flat_fog", "overcast")[int(rng.integers(3))]
+    frames = np.asarray(scene.drive.clip.frames)
+    if kind == "gamma_night":
+        change = albu.Compose(
+            [
+                albu.RandomBrightnessContrast((-0.55, -0.55), (-0.1, -0.1), p=1.0),
+                albu.ISONoise((0.02, 0.02), (0.05, 0.05), p=1.0),
+            ]
+        )
+        spec = Spec(name="darker", exposure_stops=-1.5, seed=1)
+    elif kind == "flat_fog":
+        change = albu.Compose([albu.RandomToneCurve(scale=0.0, p=1.0), albu.ToGray(p=0.0)])
+        veil = rng.uniform(0.25, 0.4)
+        frames = (frames * (1 - veil) + 205 * veil).astype(np.uint8)
+        # A flat veil is a wet lens or mist on the glass, not fog: nothing is asked of it.
+        spec = None
+    else:
+        change = albu.Compose([albu.HueSaturationValue((0, 0), (-35, -35), (-6, -6), p=1.0)])
+        spec = None
+    shown = np.stack([change(image=f)["image"] for f in frames])
+    return Good(generator="foreign_weather", frames=shown, spec=spec)
+
+
+GENERATORS: Final[dict[str, Callable[[TestScene, np.random.Generator], Good]]] = {
+    "physics": _painted,
+    "physics_recompressed": _painted_coarse,
+    "scene_weather": _staged,
+    "re_encoded": _null,
+    "graded": _graded,
+    "foreign_weather": _foreign,
+}
