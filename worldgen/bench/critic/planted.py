@@ -19,7 +19,8 @@ def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float
 def _warp(frame: Frames, dx: npt.NDArray[np.float32], dy: npt.NDArray[np.float32]) -> Frames:
     height, width = frame.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return np.asarray(cv2.remap(frame, x + dx, y + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))
+    map_x, map_y = (x + dx).astype(np.float32), (y + dy).astype(np.float32)
+    return np.asarray(cv2.remap(frame, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))
 
 
 def _pick(scene: TestScene, strength: int) -> int | None:
