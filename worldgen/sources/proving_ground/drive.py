@@ -13,7 +13,7 @@ from worldgen.sources.proving_ground import lamps
 from worldgen.sources.proving_ground.changes import apply, edited_scene
 from worldgen.sources.proving_ground.edits import Edit
 from worldgen.sources.proving_ground.frame import Frame
-from worldgen.sources.proving_ground.labelling import label_frame
+from worldgen.sources.proving_ground.labelling import label_frame, lens_regions
 from worldgen.sources.proving_ground.layout import scene_of
 from worldgen.sources.proving_ground.light import condition_of, weather_of
 from worldgen.sources.proving_ground.renderer import Renderer
@@ -88,10 +88,11 @@ def render_drive(
         flow=np.stack([f.flow for f in shown]),
         ego_mask=(tags == EGO).all(0) if (tags == EGO).any() else None,
     )
+    ignore = lens_regions(take.weather.lens_drops, take.camera, seed)
     labels = Labels(
         width=size[0],
         height=size[1],
-        frames=tuple(label_frame(t, take.stage, shown[t], take.poses[t], take.camera, take.lit[t]) for t in range(frames)),
+        frames=tuple(label_frame(t, take.stage, shown[t], take.poses[t], take.camera, take.lit[t], ignore) for t in range(frames)),
         camera=take.camera,
         condition={k: float(v) for k, v in spec.changes.items()} if spec is not None else {},
         geometry_origin="simulator",
@@ -133,7 +134,7 @@ class Take:
         self.weather = weather_of(self.scene.sky, spec)
         things = static_things(self.scene, frames)
         things += [actor_thing(a, self.tracks[a.id], self.scene.road) for a in before.actors]
-        self.stage = build_stage(apply(things, edits, self.scene, self.times))
+        self.stage = build_stage(apply(things, edits, self.scene, self.times), frames)
         self.camera = camera_of(self.scene, size)
         self.poses = camera_poses(self.scene, self.tracks[EGO_TRACK], self.times)
         self.out_poses = OUT_FROM_WORLD @ self.poses

@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from worldgen.datatypes import Box2d, Box3d, Camera, FrameLabels, ObjectLabel
+from worldgen.datatypes import Box2d, Box3d, Camera, FrameLabels, IgnoreRegion, ObjectLabel
 from worldgen.render.raster import NEAR_M
 from worldgen.sources.proving_ground.frame import Frame
+from worldgen.sources.proving_ground.particles import lens_drops
 from worldgen.sources.proving_ground.stage import Stage, Thing
 
 Floats = npt.NDArray[np.floating]
@@ -20,6 +21,16 @@ def seen_in(frame: Frame) -> frozenset[int]:
     return frozenset(int(i) for i in np.flatnonzero(seen >= MIN_PIXELS) if i > 0)
 
 
+def lens_regions(amount: float, camera: Camera, seed: int) -> tuple[IgnoreRegion, ...]:
+    """Regions that drops on the lens cover, the same in every frame."""
+    drops = lens_drops(amount, camera, seed)
+    if drops is None:
+        return ()
+    return tuple(
+        IgnoreRegion(reason="lens_drop", box2d=Box2d(left=x0, top=y0, right=x1, bottom=y1)) for x0, y0, x1, y1 in drops.boxes
+    )
+
+
 def label_frame(
     t: int,
     stage: Stage,
@@ -27,6 +38,7 @@ def label_frame(
     pose: Floats,
     camera: Camera,
     lit: dict[int, frozenset[str]],
+    ignore: tuple[IgnoreRegion, ...] = (),
 ) -> FrameLabels:
     """Label one frame from what was rendered; `pose` is world_from_camera in the ground's own axes."""
     seen = np.bincount(frame.instances.reshape(-1))
@@ -39,7 +51,7 @@ def label_frame(
             label = _label(t, number, thing, stage, pixels, frame.amodal.get(thing.id, pixels), pose, camera, lit)
             if label is not None:
                 found.append(label)
-    return FrameLabels(frame=t, objects=tuple(sorted(found, key=lambda o: o.id)))
+    return FrameLabels(frame=t, objects=tuple(sorted(found, key=lambda o: o.id)), ignore=ignore)
 
 
 def _label(

@@ -53,7 +53,7 @@ def snow(rate_mm_h: float, seed: int) -> Swarm:
     """Flakes of a snowfall (as water): aggregates of some millimetres that sink at about 1 m/s."""
     rng = np.random.default_rng([seed, 0xA2])
     count = int(min(MOST, 1700 * rate_mm_h**0.5))
-    diameter_m = rng.gamma(4.0, 0.0016, count) + 0.002
+    diameter_m = rng.gamma(3.0, 0.0032, count) + 0.004
     wind = rng.normal(0, 0.8, 2)
     velocity = np.stack(
         (wind[0] + rng.normal(0, 0.35, count), wind[1] + rng.normal(0, 0.35, count), -rng.uniform(0.7, 1.5, count)), 1

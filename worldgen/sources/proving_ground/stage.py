@@ -151,7 +151,15 @@ def static_things(scene: Scene, frames: int) -> list[Thing]:
     return found
 
 
-def build_stage(things: list[Thing]) -> Stage:
+def _nothing(frames: int) -> Thing:
+    """Something under the ground that is never seen, so that an empty stage is a stage."""
+    mesh = Mesh().add(np.zeros((4, 3)), (0.0, 0.0, 0.0))
+    still = np.zeros(frames)
+    poses = np.broadcast_to(np.eye(4), (frames, 4, 4))
+    return Thing(0, "nothing", "", 0, Rig((Part(mesh),), (0.0, 0.0, 0.0)), poses, still, still, np.zeros(frames, bool), False)
+
+
+def build_stage(things: list[Thing], frames: int) -> Stage:
     """Flatten things into arrays."""
     columns: dict[str, list[np.ndarray]] = {k: [] for k in ("corners", "part", "colour", "material", "lamp", "param", "two_sided", "reach", "tag", "instance")}
     poses, centres, radii, owners, moving = [], [], [], [], []
@@ -183,6 +191,8 @@ def build_stage(things: list[Thing]) -> Stage:
             moving.append(not fixed)
             local = np.eye(4) if part.motion == "fixed" and part.pivot == (0, 0, 0) else part.local(thing.way)
             poses.append(np.broadcast_to(thing.poses @ local, thing.poses.shape))
+    if not owners:
+        return build_stage([_nothing(frames)], frames)
     flat = {k: np.concatenate(v) for k, v in columns.items()}
     owner_of_face = np.array(owners)[flat["part"]]
     labelled = {n: np.flatnonzero((owner_of_face == n) & (flat["instance"] > 0)) for n, thing in enumerate(things) if thing.id}

@@ -105,7 +105,7 @@ def _drive(
             gap, closing = np.where(first, ahead, gap), np.where(first, speed, closing)
         desired = 2.0 + speed * 1.2 + speed * closing / (2 * np.sqrt(1.5 * 2.5))
         push = 1.5 * (1 - (speed / np.maximum(wish, 0.1)) ** 4 - (np.maximum(desired, 2.0) / np.maximum(gap, 0.3)) ** 2)
-        push = np.clip(push, -7.0, 1.5)
+        push = np.where(wish > 0.05, np.clip(push, -7.0, 1.5), -7.0)
         brakes[k] = (push < -0.7) | (speed < 0.1)
         speed = np.maximum(speed + push * STEP_S, 0.0)
         position = position + speed * STEP_S
