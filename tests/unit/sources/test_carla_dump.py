@@ -205,12 +205,29 @@ def test_the_same_index_twice_is_named(copy: Path):
     assert "frame 1 twice" in error.message
 
 
-@pytest.mark.parametrize("sensor", ["rgb", "depth"])
+@pytest.mark.parametrize("sensor", ["rgb", "depth", "semantic", "instance"])
 def test_the_same_picture_twice_while_driving_is_named(copy: Path, sensor: str):
     shutil.copy(copy / sensor / "000002.png", copy / sensor / "000003.png")
     error = refused(copy)
     assert error.code == "source.doubled_frame"
     assert f"{sensor} shows frame 2 again at frame 3" in error.message
+
+
+def test_depth_of_an_empty_road_may_repeat(tmp_path: Path):
+    # A plain without an edge looks the same to a depth camera wherever it is.
+    folder = a_drive(tmp_path / "d", boxes=[])
+    depth = [(folder / "depth" / f"{i:06d}.png").read_bytes() for i in range(5)]
+    assert len(set(depth)) == 1
+    assert open_recording(folder).frames == 5
+
+
+def test_depth_that_repeats_while_things_change_is_named(tmp_path: Path):
+    house = a_car(1, 14, 4.0, size=(6.0, 5.0, 4.0)).model_copy(update={"category": "building"})
+    folder = a_drive(tmp_path / "d", boxes=[house])
+    shutil.copy(folder / "depth" / "000001.png", folder / "depth" / "000002.png")
+    error = refused(folder)
+    assert error.code == "source.doubled_frame"
+    assert "the semantic map changed" in error.message
 
 
 def test_standing_still_is_not_a_doubled_frame(tmp_path: Path):

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from worldgen.datatypes import Clip, Geometry, Labels, Origins, Scene, Source, Tag, VideoRef
 from worldgen.datatypes.tags import EGO
 from worldgen.errors import SourceError
-from worldgen.sources.carla.files import check_exactness, digest_recording, digest_sensors
+from worldgen.sources.carla.exactness import check_exactness
+from worldgen.sources.carla.files import digest_recording, digest_sensors
 from worldgen.sources.carla.manifest import FORMAT, read_manifest
 from worldgen.sources.carla.reader import DumpReader
 from worldgen.sources.carla.truth import labels_of_frame
@@ -45,7 +46,7 @@ def open_dump(folder: Path, camera: str | None = None) -> Source:
         raise SourceError(message, reason="missing_sensor")
     reader.check_encodings()
     digests = digest_sensors(reader.paths)
-    check_exactness(reader.records, digests, fps=reader.manifest.fps)
+    check_exactness(reader, digests)
     sha256 = digest_recording(folder, reader.name, digests)
     manifest = reader.manifest
     return Source(

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -12,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.datatypes import Camera
-from worldgen.datatypes.scene import array_of
 from worldgen.errors import SourceError
 from worldgen.sources.carla.manifest import (
     FRAMES_NAME,
     MANIFEST_NAME,
-    FrameRecord,
     SensorFiles,
     SensorKind,
 )
@@ -27,8 +24,6 @@ Picture: TypeAlias = npt.NDArray[np.integer | np.floating]
 _INDEX = re.compile(r"(\d+)$")
 _MAX_PNG_BYTES: Final = 256 << 20
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_MOVED_M: Final = 0.02
-_TURNED_RAD: Final = 0.001
 
 
 def list_sensor(folder: Path, kind: SensorKind, files: SensorFiles, frames: int) -> tuple[Path, ...]:
@@ -101,39 +96,6 @@ def digest_recording(folder: Path, camera: str, digests: dict[SensorKind, tuple[
     return state.hexdigest()
 
 
-def check_exactness(
-    records: tuple[FrameRecord, ...], digests: dict[SensorKind, tuple[str, ...]], *, fps: float
-) -> None:
-    """Check that frame i of every sensor shows moment i, as far as the files can tell.
-
-    Simulator frame ids must rise by one common step, times must rise; a picture identical to the one before,
-    byte for byte, while the camera has moved, is the same moment twice. Depth and maps of a plain road can
-    stay the same while driving; depth is only held against instances that changed.
-
-    Raises:
-        SourceError: `doubled_frame` or `missing_frame`, naming sensor and frame.
-    """
-    _check_ids(records, fps)
-    moved = [_moved(a, b) for a, b in pairwise(records)]
-    same = {kind: _repeats(of_kind) for kind, of_kind in digests.items()}
-    for index, has_moved in enumerate(moved, start=1):
-        if not has_moved:
-            continue
-        if index in same.get("rgb", ()):
-            message = (
-                f"sensor rgb shows frame {index - 1} again at frame {index} (identical pictures), "
-                "though the camera moved"
-            )
-            raise SourceError(message, reason="doubled_frame")
-        changed = "instance" in same and index not in same["instance"]
-        if changed and index in same.get("depth", ()):
-            message = (
-                f"sensor depth shows frame {index - 1} again at frame {index} (identical pictures), "
-                "though the instances moved"
-            )
-            raise SourceError(message, reason="doubled_frame")
-
-
 def read_picture(path: Path, files: SensorFiles, camera: Camera, kind: SensorKind) -> Picture:
     """Read one picture as it was stored: BGR(A) of the camera's size, or float32 pairs for raw flow.
 
@@ -177,42 +139,3 @@ def _bytes_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as exc:
         raise SourceError(f"cannot read {path}: {exc}", reason="truncated") from exc
-
-
-def _repeats(digests: tuple[str, ...]) -> frozenset[int]:
-    return frozenset(i for i in range(1, len(digests)) if digests[i] == digests[i - 1])
-
-
-def _moved(before: FrameRecord, after: FrameRecord) -> bool:
-    step = np.linalg.inv(array_of(before.world_from_ego)) @ array_of(after.world_from_ego)
-    turned = np.arccos(np.clip((np.trace(step[:3, :3]) - 1) / 2, -1, 1))
-    return bool(np.linalg.norm(step[:3, 3]) > _MOVED_M or turned > _TURNED_RAD)
-
-
-def _check_ids(records: tuple[FrameRecord, ...], fps: float) -> None:
-    for before, after in pairwise(records):
-        if after.seconds <= before.seconds:
-            message = (
-                f"frame {after.index} is at {after.seconds} s, frame {before.index} at {before.seconds} s"
-            )
-            raise SourceError(message, reason="doubled_frame")
-        if after.seconds - before.seconds > 1.5 / fps:
-            message = (
-                f"{after.seconds - before.seconds:.4g} s lie between frames {before.index} and "
-                f"{after.index}, at {fps:g} fps: a frame is missing after frame {before.index}"
-            )
-            raise SourceError(message, reason="missing_frame")
-    ids = [r.simulator_frame for r in records]
-    known = [i for i in ids if i is not None]
-    if len(known) != len(ids) or len(known) < 2:
-        return
-    step = min((b - a for a, b in pairwise(known) if b > a), default=1)
-    for index, (a, b) in enumerate(pairwise(known), start=1):
-        if b <= a:
-            message = (
-                f"frame {index} is simulator frame {b}, as frame {index - 1} ({a}): the same moment twice"
-            )
-            raise SourceError(message, reason="doubled_frame")
-        if b - a != step:
-            message = f"simulator frames jump from {a} to {b} at frame {index}: a frame is missing before it"
-            raise SourceError(message, reason="missing_frame")

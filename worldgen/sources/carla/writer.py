@@ -135,19 +135,46 @@ class DumpWriter:
         """
         name = camera or next(iter(self._cameras))
         size = (self._cameras[name].height, self._cameras[name].width)
-        if rgb.shape != (*size, 3):
-            msg = f"frame {index} of {name} is {rgb.shape}, its camera is {size[1]}x{size[0]}"
-            raise ValueError(msg)
-        self._write(name, "rgb", index, np.ascontiguousarray(rgb[..., ::-1]))
+        pictures: dict[SensorKind, Picture] = {"rgb": np.ascontiguousarray(rgb[..., ::-1])}
         if depth_m is not None:
-            self._write(name, "depth", index, encode_depth(depth_m))
+            pictures["depth"] = encode_depth(depth_m)
         if tags is not None:
-            self._write(name, "semantic", index, encode_semantic(tags))
+            pictures["semantic"] = encode_semantic(tags)
         if instances is not None:
             tagged = tags if tags is not None else np.zeros(size, np.uint8)
-            self._write(name, "instance", index, encode_instance(instances, tagged))
+            pictures["instance"] = encode_instance(instances, tagged)
         if flow is not None:
-            self._write(name, "flow", index, self._encoded_flow(flow))
+            pictures["flow"] = self._encoded_flow(flow)
+        self.write_pictures(
+            index,
+            pictures,
+            pose=pose,
+            actors=actors,
+            camera=name,
+            seconds=seconds,
+            simulator_frame=simulator_frame,
+            light_states=light_states,
+        )
+
+    def write_pictures(
+        self,
+        index: int,
+        pictures: dict[SensorKind, Picture],
+        *,
+        pose: Float64[npt.NDArray[np.float64], "4 4"],
+        actors: Sequence[SceneBox] = (),
+        camera: str | None = None,
+        seconds: float | None = None,
+        simulator_frame: int | None = None,
+        light_states: dict[str, str] | None = None,
+    ) -> None:
+        """Write one frame of one camera as the simulator encoded it: BGR or BGRA, nothing decoded between.
+
+        Args: as in `write_frame`; `pictures` by sensor, flow as `encode_flow` or CARLA's float32 pairs.
+        """
+        name = camera or next(iter(self._cameras))
+        for kind, picture in pictures.items():
+            self._write(name, kind, index, picture)
         if index not in self._records:
             world_from_ego = np.asarray(pose, np.float64) @ np.linalg.inv(self._mountings[name])
             self._records[index] = FrameRecord(
@@ -208,6 +235,12 @@ class DumpWriter:
         return np.asarray(flow / np.array((width, height), np.float32), "<f4")
 
     def _write(self, name: str, kind: SensorKind, index: int, picture: Picture) -> None:
+        camera = self._cameras[name]
+        if picture.shape[:2] != (camera.height, camera.width):
+            height, width = picture.shape[:2]
+            size = f"{camera.width}x{camera.height}"
+            msg = f"{kind} of frame {index} of {name} is {width}x{height}, its camera {size}"
+            raise ValueError(msg)
         several = len(self._cameras) > 1
         folder = f"{kind}/{name}" if several else kind
         files = self._sensors[name].get(kind)

@@ -1,7 +1,7 @@
 """ASAM OpenLABEL 1.0.0: write.
 
 ``frames.<i>.objects.<id>.object_data`` holds ``bbox`` [cx, cy, w, h] in pixels, ``cuboid`` [x, y, z, rx, ry,
-rz, sx, sy, sz] in camera axes (x right, y down, z forward; metres, radians) and the mask as ``binary``: COCO's
+rz, sx, sy, sz] in camera axes (x right, y down, z forward; metres, radians) and a mask as ``binary``: COCO's
 uncompressed run lengths. Everything else is in the bbox's attributes. Ignore regions are objects of type
 ``ignore_region`` with negative ids; what is claimed for a frame is a context of type ``claims``.
 """
