@@ -85,7 +85,8 @@ def encode(
     rate = Fraction(fps)
     height, width = frames[0].shape[:2]
     scaler = VideoReformatter()
-    with av.open(str(path), "w", format=container) as out:
+    # Without bitexact a Matroska file gets a random name inside.
+    with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"}) as out:
         stream = out.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         context = stream.codec_context

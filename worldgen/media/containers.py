@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from worldgen.errors import SourceError
-from worldgen.media.ebml import check_structure
+from worldgen.media import ebml
 from worldgen.media.movtables import boxes, check_tables
 
 DEMUXERS: Final = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm", "avi": "avi"}
@@ -88,8 +88,11 @@ def _refusal(path: Path, head: bytes) -> SourceError:
     return SourceError(f"{path.name} is {what}", reason="not_a_video", hint=hint)
 
 
-def check_ends(path: Path, container: str) -> None:
+def check_structure(path: Path, container: str) -> int | None:
     """Refuse a file that ends before its container says it does, or whose structure contradicts itself.
+
+    Returns:
+        How many frames the structure holds, where FFmpeg does not count them (matroska); else None.
 
     Raises:
         SourceError: truncated, with how many bytes are missing where that is known; count_mismatch; damaged.
@@ -99,14 +102,14 @@ def check_ends(path: Path, container: str) -> None:
         if container == "mov":
             missing = _missing_mov(file, size, path.name)
         elif container == "matroska":
-            check_structure(file, size, path.name)
-            missing = 0
+            return ebml.check_structure(file, size, path.name)
         else:
             head = file.read(8)
             missing = int.from_bytes(head[4:8], "little") + 8 - size
     if missing > 0:
         message = f"{path.name} ends too early: {missing} of {size + missing} bytes are missing"
         raise SourceError(message, reason="truncated", hint="copy or download the file again")
+    return None
 
 
 def _missing_mov(file: BinaryIO, size: int, name: str) -> int:

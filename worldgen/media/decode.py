@@ -46,12 +46,12 @@ def decode(path: Path, sink: Sink, *, limits: Limits, threads: int = 1) -> Decod
     Raises:
         SourceError: The file cannot be opened, is damaged, or holds other counts than it promises.
     """
-    container_name = check_file(path, limits)
+    kind, counted = check_file(path, limits)
     with opened(path) as (container, stream):
         check_size(stream.width, stream.height, limits)
         check_length(stream.frames, 0.0, limits)
         prepare(stream, limits, threads=threads)
-        run = _Run(path, sink, limits, has_times=container_name != "avi")
+        run = _Run(path, sink, limits, has_times=kind != "avi")
         try:
             for packet in container.demux(stream):
                 run.take_packet(packet)
@@ -62,9 +62,9 @@ def decode(path: Path, sink: Sink, *, limits: Limits, threads: int = 1) -> Decod
         except Exception as error:
             message = f"{path.name} breaks at frame {run.frames}: {error_text(error)}"
             raise SourceError(message, reason="damaged", hint="copy or download the file again") from error
-        run.packets.check_cut(path.name)
-        promised = stream.frames - run.packets.cut if stream.frames else 0
-        run.check_counts(promised, trust_packets=container_name != "avi" or not promised)
+        run.packets.check_cut(path, stream)
+        header = stream.frames or counted
+        run.check_counts(run.packets.promised(header), trust_packets=kind != "avi" or not header)
         fps = float(nominal_fps(stream, run.times))
         tick = float(stream.time_base or 0)
         times = run.times or [i / fps for i in range(run.frames)]

@@ -5,6 +5,7 @@ without a word. Here every element must lie within its parent and fill it; check
 """
 
 import zlib
+from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
 from worldgen.errors import SourceError
@@ -14,6 +15,10 @@ _SEGMENT: Final = 0x18538067
 _TRACKS: Final = 0x1654AE6B
 _TRACK: Final = 0xAE
 _TRACK_NUMBER: Final = 0xD7
+_TRACK_TYPE: Final = 0x83
+_VIDEO: Final = 1
+_LACING: Final = 0x06
+"""Bits of a block's flags that say that several frames share it."""
 _CLUSTER: Final = 0x1F43B675
 _BLOCK_GROUP: Final = 0xA0
 _BLOCKS: Final = frozenset({0xA3, 0xA1})
@@ -34,8 +39,8 @@ class Element(NamedTuple):
     end: int | None
 
 
-def check_structure(file: BinaryIO, size: int, name: str) -> None:
-    """Walk all elements down to the blocks.
+def check_structure(file: BinaryIO, size: int, name: str) -> int | None:
+    """Walk all elements down to the blocks; returns how many the first video track has.
 
     Raises:
         SourceError: truncated when the segment is longer than the file; damaged when elements do not fit.
@@ -49,58 +54,93 @@ def check_structure(file: BinaryIO, size: int, name: str) -> None:
     if segment.end is not None and segment.end > size:
         message = f"{name} ends too early: {segment.end - size} of {segment.end} bytes are missing"
         raise SourceError(message, reason="truncated", hint="copy or download the file again")
-    tracks: frozenset[int] = frozenset()
+    tracks = _Tracks(name)
     at, end = segment.start, size if segment.end is None else segment.end
     while at < end:
         element = _element(file, at, end, name)
         if element.number not in _IN_SEGMENT:
             raise _damaged(name, at)
         if element.number == _TRACKS and element.end is not None:
-            tracks = _track_numbers(file, element.start, element.end, name)
+            tracks.read(file, element.start, element.end)
         if element.number == _CLUSTER:
-            at = _check_cluster(file, element, end, name, tracks)
+            at = _check_cluster(file, element, end, tracks)
         elif element.end is None:
             raise _damaged(name, at)
         else:
             _check_sum(file, element.start, element.end, name)
             at = element.end
+    return tracks.frames
 
 
-def _check_cluster(file: BinaryIO, cluster: Element, end: int, name: str, tracks: frozenset[int]) -> int:
+class _Tracks:
+    """The tracks of a file, and how many blocks each has."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._is_video: dict[int, bool] = {}
+        self._blocks: dict[int, int] = {}
+
+    @property
+    def frames(self) -> int | None:
+        """Blocks of the first video track; each holds one frame."""
+        return next((self._blocks.get(n, 0) for n, is_video in self._is_video.items() if is_video), None)
+
+    def read(self, file: BinaryIO, start: int, end: int) -> None:
+        """Take the track entries: their numbers and types."""
+        for track in _children(file, start, end, self.name):
+            if track.number != _TRACK or track.end is None:
+                continue
+            fields = {c.number: c for c in _children(file, track.start, track.end, self.name)}
+            if _TRACK_NUMBER not in fields or _TRACK_TYPE not in fields:
+                raise _damaged(self.name, track.start)
+            number = _unsigned(file, fields[_TRACK_NUMBER])
+            self._is_video[number] = _unsigned(file, fields[_TRACK_TYPE]) == _VIDEO
+
+    def count(self, file: BinaryIO, block: Element) -> None:
+        """Count one block; it must be of a known track, and frames of video do not share one."""
+        file.seek(block.start)
+        head = file.read(12)
+        number, width = vint(head, 0)
+        flags = head[width + 2] if len(head) > width + 2 else _LACING
+        if number not in self._is_video or (self._is_video[number] and flags & _LACING):
+            raise _damaged(self.name, block.start)
+        self._blocks[number] = self._blocks.get(number, 0) + 1
+
+
+def _check_cluster(file: BinaryIO, cluster: Element, end: int, tracks: _Tracks) -> int:
     """Check the children of a cluster; returns where it ends, which a live one does not say."""
     at, stop = cluster.start, end if cluster.end is None else cluster.end
     while at < stop:
-        child = _element(file, at, stop, name)
+        child = _element(file, at, stop, tracks.name)
         if cluster.end is None and child.number in (_IN_SEGMENT - _IN_CLUSTER):
             return at
         if child.number not in _IN_CLUSTER or child.end is None:
-            raise _damaged(name, at)
+            raise _damaged(tracks.name, at)
         if child.number in _BLOCKS:
-            _check_block(file, child, name, tracks)
+            tracks.count(file, child)
         if child.number == _BLOCK_GROUP:
-            _check_group(file, child, name, tracks)
+            for inner in _children(file, child.start, child.end, tracks.name):
+                if inner.number in _BLOCKS:
+                    tracks.count(file, inner)
         at = child.end
     if cluster.end is not None:
-        _check_sum(file, cluster.start, cluster.end, name)
+        _check_sum(file, cluster.start, cluster.end, tracks.name)
     return stop
 
 
-def _check_group(file: BinaryIO, group: Element, name: str, tracks: frozenset[int]) -> None:
-    at = group.start
-    while group.end is not None and at < group.end:
-        child = _element(file, at, group.end, name)
+def _children(file: BinaryIO, start: int, end: int, name: str) -> Iterator[Element]:
+    at = start
+    while at < end:
+        child = _element(file, at, end, name)
         if child.end is None:
             raise _damaged(name, at)
-        if child.number in _BLOCKS:
-            _check_block(file, child, name, tracks)
+        yield child
         at = child.end
 
 
-def _check_block(file: BinaryIO, block: Element, name: str, tracks: frozenset[int]) -> None:
-    file.seek(block.start)
-    number, _ = vint(file.read(8), 0)
-    if tracks and number not in tracks:
-        raise _damaged(name, block.start)
+def _unsigned(file: BinaryIO, element: Element) -> int:
+    file.seek(element.start)
+    return int.from_bytes(file.read(min(8, (element.end or element.start) - element.start)), "big")
 
 
 def _check_sum(file: BinaryIO, start: int, end: int, name: str) -> None:
@@ -113,26 +153,6 @@ def _check_sum(file: BinaryIO, start: int, end: int, name: str) -> None:
         promised = int.from_bytes(content[2:6], "little")
         if zlib.crc32(content[6:]) != promised:
             raise _damaged(name, start)
-
-
-def _track_numbers(file: BinaryIO, start: int, end: int, name: str) -> frozenset[int]:
-    numbers = set()
-    at = start
-    while at < end:
-        track = _element(file, at, end, name)
-        if track.end is None:
-            raise _damaged(name, at)
-        inner = track.start
-        while track.number == _TRACK and inner < track.end:
-            child = _element(file, inner, track.end, name)
-            if child.end is None:
-                raise _damaged(name, inner)
-            if child.number == _TRACK_NUMBER:
-                file.seek(child.start)
-                numbers.add(int.from_bytes(file.read(child.end - child.start), "big"))
-            inner = child.end
-        at = track.end
-    return frozenset(numbers)
 
 
 def _element(file: BinaryIO, at: int, limit: int, name: str) -> Element:

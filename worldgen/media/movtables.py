@@ -5,6 +5,7 @@ count means that the header lies, or was damaged.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy.typing as npt
 
 from worldgen.errors import SourceError
 
-_NESTED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
+_NESTED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
+_NEEDED = ((b"tkhd",), (b"mdhd",), (b"stsd",), (b"stts",), (b"stsc",), (b"stsz", b"stz2"), (b"stco", b"co64"))
+"""Boxes that every video track has (8.3 to 8.7); of some there are two kinds."""
 _LARGEST_TABLE = 64 << 20
 _MOST_SAMPLES = 1 << 22
 
@@ -43,15 +46,12 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
 
 
 def check_tables(file: BinaryIO, size: int, name: str) -> None:
-    """Compare the sample counts of every video track.
+    """Check that the video tracks have all their tables, and compare the counts in them.
 
     Raises:
-        SourceError: count_mismatch, with both counts.
+        SourceError: damaged when a table is missing or does not fit; count_mismatch, with both counts.
     """
-    for trak in _tracks(file, 0, size):
-        tables = {box.kind: box for box in _leaves(file, trak)}
-        if b"hdlr" not in tables or _read(file, tables[b"hdlr"])[8:12] != b"vide":
-            continue
+    for tables in _video_tracks(file, size, name):
         sizes = _sample_count(file, tables)
         for kind, what in ((b"stts", "times"), (b"ctts", "composition offsets")):
             if kind not in tables:
@@ -64,6 +64,59 @@ def check_tables(file: BinaryIO, size: int, name: str) -> None:
             _check_times(_read(file, tables[b"stts"]), _read(file, tables[b"ctts"]), name)
 
 
+def check_edits(path: Path) -> None:
+    """Check an edit list that cuts frames away: its parts must last as long as the track, within the media.
+
+    Called only when frames are cut, because writers are careless where it has no consequence.
+
+    Raises:
+        SourceError: damaged.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        moov = next((b for b in boxes(file, 0, size) if b.kind == b"moov"), None)
+        mvhd = next((b for b in _leaves(file, moov, path.name) if b.kind == b"mvhd"), None) if moov else None
+        movie_ticks = _header_times(_read(file, mvhd))[0] if mvhd else 0
+        for tables in _video_tracks(file, size, path.name):
+            if b"elst" not in tables:
+                continue
+            edits = _edits(_read(file, tables[b"elst"]))
+            track = _track_duration(_read(file, tables[b"tkhd"]))
+            ticks, media = _header_times(_read(file, tables[b"mdhd"]))
+            longest = int(_pairs(_read(file, tables[b"stts"]))[:, 1].max(initial=0))
+            lasts = sum(duration for duration, _ in edits)
+            reach = max(start + duration * ticks / max(1, movie_ticks) for duration, start in edits)
+            # Reordered frames may be shown a few frames later than they are decoded: sixteen at most (H.264).
+            if abs(lasts - track) > len(edits) + 1 or reach > media + 17 * longest:
+                message = f"{path.name}: its edit list does not fit the track"
+                raise SourceError(message, reason="damaged", hint="copy or download the file again")
+
+
+def _edits(table: bytes) -> list[tuple[int, int]]:
+    """Read (duration in movie ticks, start in media ticks) of every edit (8.6.6)."""
+    count, is_wide = int.from_bytes(table[4:8], "big"), table[:1] == b"\1"
+    width = 20 if is_wide else 12
+    count = min(count, (len(table) - 8) // width)
+    rows = (table[8 + i * width : 8 + (i + 1) * width] for i in range(count))
+    half = 8 if is_wide else 4
+    return [
+        (int.from_bytes(row[:half], "big"), int.from_bytes(row[half : 2 * half], "big", signed=True))
+        for row in rows
+    ] or [(0, 0)]
+
+
+def _header_times(header: bytes) -> tuple[int, int]:
+    """Read ticks per second and duration of mvhd or mdhd (8.2.2, 8.4.2)."""
+    if header[:1] == b"\1":
+        return int.from_bytes(header[20:24], "big"), int.from_bytes(header[24:32], "big")
+    return int.from_bytes(header[12:16], "big"), int.from_bytes(header[16:20], "big")
+
+
+def _track_duration(header: bytes) -> int:
+    """Read the duration of tkhd in movie ticks (8.3.2)."""
+    return int.from_bytes(header[28:36] if header[:1] == b"\1" else header[20:24], "big")
+
+
 def _check_times(stts: bytes, ctts: bytes, name: str) -> None:
     """Refuse two frames that are shown at the same time."""
     steps = np.repeat(*_pairs(stts).T[::-1])
@@ -74,16 +127,31 @@ def _check_times(stts: bytes, ctts: bytes, name: str) -> None:
         raise SourceError(message, reason="damaged", hint="copy or download the file again")
 
 
-def _tracks(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    for box in boxes(file, start, end):
-        if box.kind == b"moov":
-            yield from (b for b in boxes(file, box.start, min(box.end, end)) if b.kind == b"trak")
+def _video_tracks(file: BinaryIO, size: int, name: str) -> Iterator[dict[bytes, Box]]:
+    """Yield the tables of every video track by kind."""
+    for moov in boxes(file, 0, size):
+        if moov.kind != b"moov":
+            continue
+        for trak in boxes(file, moov.start, min(moov.end, size)):
+            if trak.kind != b"trak":
+                continue
+            tables = {box.kind: box for box in _leaves(file, trak, name)}
+            if b"hdlr" not in tables or _read(file, tables[b"hdlr"])[8:12] != b"vide":
+                continue
+            missing = [kinds[0] for kinds in _NEEDED if not tables.keys() & set(kinds)]
+            if missing:
+                message = f"{name}: its video track has no {missing[0].decode()} box"
+                raise SourceError(message, reason="damaged", hint="copy or download the file again")
+            yield tables
 
 
-def _leaves(file: BinaryIO, parent: Box) -> Iterator[Box]:
+def _leaves(file: BinaryIO, parent: Box, name: str) -> Iterator[Box]:
     for box in boxes(file, parent.start, parent.end):
+        if box.end > parent.end:
+            message = f"{name}: a box of its header reaches outside the one around it"
+            raise SourceError(message, reason="damaged", hint="copy or download the file again")
         if box.kind in _NESTED:
-            yield from _leaves(file, box)
+            yield from _leaves(file, box, name)
         else:
             yield box
 

@@ -16,8 +16,9 @@ from av.video.stream import VideoStream
 from worldgen.datatypes.digest import Value
 from worldgen.errors import SourceError
 from worldgen.media.colour import matrix_name, orientation, transfer_name
-from worldgen.media.containers import DEMUXERS, check_ends, container_of
+from worldgen.media.containers import DEMUXERS, check_structure, container_of
 from worldgen.media.limits import Limits
+from worldgen.media.movtables import check_edits
 
 _ATTACHED_PICTURE = 0x400
 _DEFAULT_FPS = Fraction(25)
@@ -61,14 +62,14 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
     Raises:
         SourceError: With the reason that applies.
     """
-    kind = check_file(path, limits)
+    kind, counted = check_file(path, limits)
     with opened(path) as (container, stream):
         size = path.stat().st_size
         check_size(stream.width, stream.height, limits)
-        check_length(stream.frames, _header_seconds(container, stream), limits)
+        check_length(stream.frames or counted or 0, _header_seconds(container, stream), limits)
         packets = _read_packets(container, stream, limits)
-        packets.check_cut(path.name)
-        promised = stream.frames - packets.cut if stream.frames else packets.count
+        packets.check_cut(path, stream)
+        promised = packets.promised(stream.frames or counted)
         times = sorted(packets.times)
         check_length(promised, 0.0, limits)
         check_enough(promised, path.name, limits)
@@ -102,15 +103,18 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
         )
 
 
-def check_file(path: Path, limits: Limits) -> str:
-    """Check all that needs no demuxer: presence, size, magic bytes, the container's own length."""
+def check_file(path: Path, limits: Limits) -> tuple[str, int | None]:
+    """Check all that needs no demuxer: presence, size, magic bytes, the container's structure.
+
+    Returns:
+        The container, and the frames its structure holds where FFmpeg does not count them.
+    """
     container = container_of(path)
     size = path.stat().st_size
     if size > limits.max_bytes:
         message = f"{path.name} has {size} bytes; {limits.max_bytes} are allowed"
         raise SourceError(message, reason="too_large", hint="cut the file, or raise the limit")
-    check_ends(path, container)
-    return container
+    return container, check_structure(path, container)
 
 
 @contextmanager
@@ -257,16 +261,29 @@ class Packets:
         if packet.pts is not None and packet.time_base is not None:
             times.append(float(packet.pts * packet.time_base))
 
-    def check_cut(self, name: str) -> None:
-        """Refuse frames cut away from an uneven rhythm: there, a cut cannot be told from damage.
+    def promised(self, header: int | None) -> int:
+        """Return how many frames must come out: by the header, less what is cut; else by the packets."""
+        return header - self.cut if header else self.count
+
+    def check_cut(self, path: Path, stream: VideoStream) -> None:
+        """Refuse frames cut away by an edit list that could be a damaged one.
+
+        A cut is believed when the list fits the track, when what is left and what is cut have one even
+        rhythm, and when the codec's own rate agrees with it.
 
         Raises:
             SourceError: damaged.
         """
-        if self.cut and is_variable(sorted(self.times + self._cut_times)):
+        if not self.cut:
+            return
+        check_edits(path)
+        times = sorted(self.times + self._cut_times)
+        rate, own = nominal_fps(stream, times), stream.codec_context.framerate
+        is_own = own is not None and any(abs(rate * k / own - 1) < 0.05 for k in (Fraction(1, 2), 1, 2))
+        if is_variable(times) or not is_own:
             message = (
-                f"{name}: {self.cut} of {self.cut + self.count} frames are cut away by an edit list, and the "
-                "others come at uneven times, so that none can be told from a lost one"
+                f"{path.name}: an edit list cuts away {self.cut} of {self.cut + self.count} frames, "
+                "which cannot be told from damage where the rate is uneven or not the codec's own"
             )
             raise SourceError(message, reason="damaged", hint="write the clip anew without an edit list")
 
