@@ -41,7 +41,7 @@ def details_of(spec: Spec) -> tuple[str, ...]:
 def title_of(spec: Spec) -> str:
     """Name a spec as its author did, else by its condition class."""
     label = spec.asks_for or "unnamed"
-    return spec.name or LABELS.get(label, label)
+    return spec.name.replace("_", " ") or LABELS.get(label, label)
 
 
 def label_of(spec: Spec) -> str:

@@ -1,17 +1,25 @@
 // What stands beside the picture: findings, labels over time, provenance.
 function fillFindings(variant, select) {
   $("recognised").textContent = variant.recognised ? `The critic sees: ${variant.recognised}.` : "";
-  $("findings").replaceChildren(...variant.findings.map((f, k) => {
+  const rows = variant.findings.map((f, k) => {
     const mood = f.passed === true ? "passed" : f.passed === null ? "open" : f.severity === "reject" ? "failed" : "warned";
     const name = { passed: "accepted", failed: "rejected", warned: "review", open: "inconclusive" }[mood];
     const state = { passed: "passed", failed: "failed", warned: "to review", open: "undecided" }[mood];
     const parts = [icon(name), make("span", { text: f.reason }), make("span", { class: "numbers", text: numbersOf(f, state) })];
     const places = f.places.length > 0;
     const node = places
-      ? make("button", { type: "button", class: `finding ${mood}`, "aria-pressed": "false", onclick: () => select(k) }, ...parts)
+      ? make("button", { type: "button", class: `finding ${mood}`, "aria-pressed": "false", "data-finding": k, onclick: () => select(k) }, ...parts)
       : make("div", { class: `finding ${mood}` }, ...parts);
     return make("li", {}, node);
-  }));
+  });
+  // What passed is kept short: a dozen green lines would hide the red one.
+  const passed = rows.filter((_, k) => variant.findings[k].passed === true);
+  const others = rows.filter((_, k) => variant.findings[k].passed !== true);
+  $("findings").replaceChildren(...others);
+  $("passed").hidden = passed.length === 0;
+  $("passed").open = others.length === 0 && passed.length <= 6;
+  $("passed").querySelector("summary").textContent = `${others.length ? "" : "All "}${passed.length} check${passed.length === 1 ? "" : "s"} passed`;
+  $("passed-list").replaceChildren(...passed);
 }
 
 function numbersOf(f, state) {

@@ -57,7 +57,9 @@ function stepBy(frames) {
 
 function selectFinding(k) {
   selected = selected === k ? -1 : k;
-  $("findings").querySelectorAll("li").forEach((li, n) => li.firstChild.setAttribute?.("aria-pressed", String(n === selected)));
+  for (const button of document.querySelectorAll("button.finding")) {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.finding) === selected));
+  }
   const place = selected >= 0 && current.findings[selected].places[0];
   if (!place) { redraw(); return; }
   if (pair.isPlaying) togglePlay();
