@@ -8,9 +8,7 @@ import numpy as np
 from worldgen.datatypes import Camera, Clip, Geometry, Origins, Tag
 from worldgen.imaging.ground import inverse_ground_depth, pitch_for_horizon
 
-TRUE = Origins(
-    depth="simulator", scale="simulator", tags="simulator", camera="simulator", pose="simulator"
-)
+TRUE = Origins(depth="simulator", scale="simulator", tags="simulator", camera="simulator", pose="simulator")
 UNKNOWN = Origins(depth="estimated", scale="assumed")
 SKY = (120, 160, 210)
 ROAD = 95
@@ -30,7 +28,9 @@ class Box:
 
 
 BLACK_TARGETS = tuple(
-    Box(left=0.08 + 0.14 * i, right=0.17 + 0.14 * i, height_m=4.0, depth_m=z, colour=(0, 0, 0), tag=Tag.STATIC)
+    Box(
+        left=0.08 + 0.14 * i, right=0.17 + 0.14 * i, height_m=4.0, depth_m=z, colour=(0, 0, 0), tag=Tag.STATIC
+    )
     for i, z in enumerate((8.0, 15.0, 25.0, 40.0, 60.0, 90.0))
 )
 CAR = Box(left=0.40, right=0.62, height_m=1.5, depth_m=12.0, colour=(150, 150, 160), tag=Tag.CAR)

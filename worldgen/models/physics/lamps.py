@@ -78,7 +78,8 @@ def rear_lamps(view: View) -> Plane:
     narrow, wide = cv2.blur(share, (5, 5)), cv2.blur(share, (21, 21))
     mixed = narrow + (wide - narrow) * np.clip((size - 5) / 16, 0, 1)
     body = smoothstep(0.35, 0.6, np.asarray(mixed, np.float32))
-    body = np.where(size < 5, 0, body)
+    # Beyond some 100 m the window is wider than the car.
+    body = np.where(size < 1, 0, body)
     return np.asarray(red * (1 - enlarge(np.asarray(body, np.float32), view.light)), np.float32)
 
 

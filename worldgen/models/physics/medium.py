@@ -67,7 +67,7 @@ class Medium:
         """
         grey = float(sky @ np.array(LUMA, np.float32))
         # Droplets scatter all wavelengths alike: most of the sky's blue is lost in the layer.
-        neutral = (0.3 * sky + 0.7 * grey) / max(grey, 1e-4)
+        neutral = (0.12 * sky + 0.88 * grey + 1e-3) / (grey + 1e-3)
         level = airlight_of(grey) if is_source_sky else grey
         layer = np.array(self.colour, np.float32) * neutral * level
         cloud = neutral * (grey * 0.97)

@@ -1,0 +1,201 @@
+"""Light, sensor and time of day."""
+
+import numpy as np
+import pytest
+
+from tests.situations_physics import CAR, HOUSE, WALKER, Box, street
+from worldgen.datatypes import Clip, Condition, Spec, Tag
+from worldgen.models.physics.headlights import irradiance
+from worldgen.models.physics.lamps import rear_lamps
+from worldgen.models.physics.light import Encoder, decode, linear_to_srgb, lookup16, shoulder, srgb_to_linear
+from worldgen.models.physics.look import daylight_stops, look_of
+from worldgen.models.physics.renderer import FrameRenderer
+from worldgen.models.physics.scene import Scene
+from worldgen.models.physics.sensor import Sensor
+from worldgen.models.physics.sun import sun_colour
+from worldgen.models.physics.view import View
+
+CLEAR = Condition()
+NIGHT = Spec(seed=1, sun_elevation_deg=-20)
+
+
+def grey(frame: np.ndarray) -> np.ndarray:
+    return frame.astype(float).mean(axis=2)
+
+
+def test_decoding_and_encoding_are_inverse() -> None:
+    codes = np.arange(256) / 255
+    assert linear_to_srgb(srgb_to_linear(codes)) == pytest.approx(codes, abs=1e-9)
+    assert srgb_to_linear(0.5) == pytest.approx(0.21404, abs=1e-5)
+
+
+def test_a_frame_comes_back_through_linear_light() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (54, 96, 3), np.uint8)
+    back = Encoder((96, 54), knee=1.0, seed=1).encode(decode(frame), 0)
+    difference = back.astype(int) - frame
+    assert np.abs(difference).max() <= 1
+    assert abs(difference.mean()) < 0.05
+
+
+def test_the_dither_keeps_levels_between_levels_on_average() -> None:
+    light = np.full((64, 64, 3), float(srgb_to_linear(100.5 / 255)), np.float32)
+    coded = Encoder((64, 64), knee=1.0, seed=1).encode(light, 0)
+    assert coded.mean() == pytest.approx(100.5, abs=0.1)
+    assert set(np.unique(coded)) == {100, 101}
+
+
+def test_the_shoulder_is_the_identity_below_its_knee() -> None:
+    x = np.linspace(0, 4, 200)
+    y = shoulder(x, 0.7)
+    assert y[x <= 0.7] == pytest.approx(x[x <= 0.7])
+    assert (np.diff(y) >= 0).all()
+    assert y[-1] == pytest.approx(1.0)
+
+
+def test_both_ways_to_look_up_agree() -> None:
+    table = np.random.default_rng(0).integers(0, 65536, 65536).astype(np.uint16)
+    index = np.random.default_rng(1).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    assert (lookup16(index, table, np.empty_like(index)) == table[index]).all()
+
+
+@pytest.mark.parametrize("signal", [0.0, 0.05, 0.4])
+def test_noise_has_the_variance_of_foi(signal: float) -> None:
+    sensor = Sensor((192, 108), gain=0.002, read=0.01, seed=4)
+    light = np.full((108, 192, 3), signal, np.float32)
+    sensor.expose(light, 3)
+    assert light.mean() == pytest.approx(signal, abs=1e-3)
+    assert light.var() == pytest.approx(0.002 * signal + 0.01**2, rel=0.06)
+
+
+def test_noise_of_two_frames_is_independent() -> None:
+    sensor = Sensor((192, 108), gain=0.0, read=0.01, seed=4)
+    one, other = np.zeros((108, 192, 3), np.float32), np.zeros((108, 192, 3), np.float32)
+    sensor.expose(one, 3)
+    sensor.expose(other, 4)
+    assert abs(float(np.corrcoef(one.ravel(), other.ravel())[0, 1])) < 0.03
+
+
+def test_daylight_falls_as_the_almanac_says() -> None:
+    stops = [daylight_stops(e) for e in (60, 30, 12, 5, 0, -6, -12, -18)]
+    assert stops == sorted(stops, reverse=True)
+    assert stops[0] == 0
+    # 1e5 lx to 400 lx at sunset.
+    assert stops[4] == pytest.approx(np.log2(400 / 1e5))
+
+
+def test_precipitation_brings_clouds_unless_told_otherwise() -> None:
+    assert look_of(Spec(seed=1, rain_mm_h=5), CLEAR).overcast == 1
+    assert look_of(Spec(seed=1, rain_mm_h=5, clouds_okta=6), CLEAR).overcast == 0.5
+    assert look_of(Spec(seed=1, wetness=0.5), CLEAR).overcast == 0
+
+
+def test_night_is_dark_above_and_lit_ahead() -> None:
+    clip, geometry = street(frames=1, size=(320, 180), boxes=())
+    night = grey(FrameRenderer(clip, geometry, NIGHT, CLEAR, 1).render(0))
+    day = grey(clip.frames[0])
+    sky = geometry.tags[0] == Tag.SKY  # type: ignore[index]  # the street is tagged
+    assert np.median(night[sky]) < 0.25 * np.median(day[sky])
+    middle = slice(150, 170)
+    rows = {z: int(np.argmin(np.abs(geometry.depth_m[0][:, 160] - z))) for z in (8.0, 20.0, 45.0, 120.0)}
+    levels = [float(np.median(night[r - 1 : r + 2, middle])) for r in rows.values()]
+    assert levels[0] > levels[2] > levels[3]
+    assert levels[0] > 60, "the road ahead is lit"
+    aside = float(np.median(night[rows[8.0], :12]))
+    assert aside < 0.7 * levels[0], "the beam is a cone"
+
+
+def test_the_beam_falls_with_the_square_of_the_distance_on_walls() -> None:
+    """Two walls in the same direction below the cut-off: four times as far is a sixteenth of the light."""
+    levels = []
+    for z in (11.6, 41.6):
+        wall = Box(left=0.4, right=0.6, height_m=3.0, depth_m=z, colour=(128, 128, 128))
+        clip, geometry = street((wall,), frames=1, size=(640, 360))
+        view = View(Scene(clip, geometry), 0)
+        beam = irradiance(view, 0.0)
+        lamp = np.abs(view.height_m - (0.68 - 0.013 * (z - 1.6))) < 0.06
+        where = lamp & (geometry.depth_m[0] == np.float32(z))
+        where[:, :316] = where[:, 324:] = False
+        levels.append(float(np.median(beam[where])))
+    assert levels[0] / levels[1] == pytest.approx(16, rel=0.2)
+
+
+def test_rear_lamps_shine_and_red_paint_does_not() -> None:
+    red_car = Box(left=0.1, right=0.35, height_m=1.5, depth_m=12.0, colour=(150, 12, 12), tag=Tag.CAR)
+    clip, geometry = street((CAR, red_car), frames=1, size=(480, 270))
+    frames = clip.frames.copy()
+    car = np.argwhere(geometry.depth_m[0] == 12.0)
+    rows = slice(int(np.percentile(car[:, 0], 40)), int(np.percentile(car[:, 0], 55)))
+    lamps = (rows, slice(198, 206))
+    frames[0][lamps] = (170, 10, 10)
+    lit = Clip(frames=frames, timestamps_seconds=np.zeros(1), fps=10.0)
+    weight = rear_lamps(View(Scene(lit, geometry), 0))
+    paint = weight[(frames[0] == (150, 12, 12)).all(axis=2)]
+    assert weight[lamps].mean() > 0.7
+    assert paint.mean() < 0.15
+
+
+def test_hard_shadows_are_lifted_only_on_the_ground() -> None:
+    clip, geometry = street((WALKER,), frames=1, size=(320, 180))
+    frames = clip.frames.copy()
+    shade = np.zeros((180, 320), np.bool_)
+    shade[110:150, 60:130] = True
+    frames[0][shade] = frames[0][shade] * 0.55
+    shadowed = Clip(frames=frames, timestamps_seconds=np.zeros(1), fps=10.0)
+    ratios = []
+    for hard in (False, True):
+        condition = Condition(has_hard_shadows=hard)
+        out = FrameRenderer(shadowed, geometry, Spec(seed=1, clouds_okta=8), condition, 1).render(0)
+        lit = np.zeros_like(shade)
+        lit[110:150, 150:220] = True
+        light = srgb_to_linear(out / 255).mean(axis=2)
+        ratios.append(float(np.median(light[shade]) / np.median(light[lit])))
+    assert ratios[1] > 1.5 * ratios[0]
+
+
+def test_a_sun_in_the_open_burns_and_a_hidden_one_does_not() -> None:
+    wall = Box(left=0.3, right=0.7, height_m=20.0, depth_m=25.0, colour=(120, 110, 100))
+    spec = Spec(seed=1, sun_elevation_deg=8, sun_azimuth_deg=0)
+    brightest = {}
+    for name, boxes in {"open": (), "hidden": (wall,)}.items():
+        clip, geometry = street(boxes, frames=1, size=(480, 270))
+        renderer = FrameRenderer(clip, geometry, spec, CLEAR, 1)
+        frame = renderer.render(0)
+        brightest[name] = (grey(frame) > 250).mean()
+        told = renderer.rendered["sun_seen_share"]
+        assert told == pytest.approx(1.0 if name == "open" else 0.0, abs=0.01)
+        assert frame[..., 0].mean() > frame[..., 2].mean() + 8, "warm light in both"
+    assert brightest["open"] > 0.001
+    assert brightest["hidden"] == 0
+
+
+def test_the_sun_stands_where_it_was_asked() -> None:
+    clip, geometry = street((), frames=1, size=(480, 270))
+    for azimuth in (-15.0, 15.0):
+        spec = Spec(seed=1, sun_elevation_deg=9, sun_azimuth_deg=azimuth)
+        frame = grey(FrameRenderer(clip, geometry, spec, CLEAR, 1).render(0))
+        column = np.argwhere(frame > 252)[:, 1].mean()
+        expected = geometry.camera.cx + geometry.camera.fx * np.tan(np.radians(azimuth))
+        assert column == pytest.approx(expected, abs=12)
+
+
+def test_sunlight_reddens_towards_the_horizon() -> None:
+    low, high = sun_colour(2.0), sun_colour(30.0)
+    assert low[2] < low[1] < low[0] == 1
+    assert low[2] < 0.5 * high[2]
+
+
+def test_dusk_lies_between_day_and_night() -> None:
+    clip, geometry = street((HOUSE,), frames=1)
+    levels = [
+        grey(FrameRenderer(clip, geometry, Spec(seed=1, sun_elevation_deg=e), CLEAR, 1).render(0)).mean()
+        for e in (-1.0, -4.0, -8.0, -15.0)
+    ]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[0] < grey(clip.frames[0]).mean()
+
+
+def test_exposure_is_in_stops() -> None:
+    clip, geometry = street(frames=1)
+    darker = FrameRenderer(clip, geometry, Spec(seed=1, exposure_stops=-1), CLEAR, 1).render(0)
+    before, after = srgb_to_linear(clip.frames[0] / 255), srgb_to_linear(darker / 255)
+    assert after.mean() / before.mean() == pytest.approx(0.5, rel=0.01)
