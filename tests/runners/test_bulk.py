@@ -47,7 +47,9 @@ def test_a_killed_bulk_job_goes_on_where_it_was(tmp_path: Path) -> None:
     lines = []
     for index in range(4):
         small_clip(tmp_path / f"clip{index}.mp4", frames=16, seed=index)
-        lines.append(json.dumps({"source": f"clip{index}.mp4", "specs": ["fog 80 m", "night"], "seed": index}))
+        lines.append(
+            json.dumps({"source": f"clip{index}.mp4", "specs": ["fog 80 m", "night"], "seed": index})
+        )
     manifest = tmp_path / "clips.jsonl"
     manifest.write_text("\n".join(lines))
     out = tmp_path / "out"

@@ -31,7 +31,9 @@ VIDEO = VideoRef(uri="clip.mp4", sha256="0" * 64, frames=9, width=64, height=36,
 SOURCE = Source(
     kind="video", uri="clip.mp4", sha256="0" * 64, video=VIDEO, frames=9, width=64, height=36, fps=10.0
 )
-PROFILE = ModelProfile(name="steps", revision="1", kind="fake", needs=frozenset({"rgb"}), removes=frozenset({"fog"}))
+PROFILE = ModelProfile(
+    name="steps", revision="1", kind="fake", needs=frozenset({"rgb"}), removes=frozenset({"fog"})
+)
 IDENTITY = Identity(recipe="r", critic="c", code_version="0")
 FOG, RAIN, NIGHT = (
     Spec(name="fog", fog_mor_m=100.0, seed=1),

@@ -31,7 +31,11 @@ def plain():
 @pytest.fixture(scope="module")
 def target(plain):
     """A car that is seen well."""
-    seen = [o for o in plain.labels.frames[1].objects if o.category == "car" and o.occlusion < 0.3 and o.truncation < 0.1]
+    seen = [
+        o
+        for o in plain.labels.frames[1].objects
+        if o.category == "car" and o.occlusion < 0.3 and o.truncation < 0.1
+    ]
     return max(seen, key=lambda o: o.box2d.height).id
 
 
@@ -79,7 +83,9 @@ def test_recolouring_changes_colour_and_no_geometry(plain, target) -> None:
 def test_teleport_and_freeze_move_only_one(plain, target) -> None:
     jumped = render_drive(SEED, frames=3, edits=(TeleportActor(id=target, frame=1, delta_m=(5.0, 0.0, 0.0)),))
     assert np.array_equal(plain.clip.frames[0], jumped.clip.frames[0])
-    where = [next(o for o in d.labels.frames[1].objects if o.id == target).box3d.center_m for d in (plain, jumped)]
+    where = [
+        next(o for o in d.labels.frames[1].objects if o.id == target).box3d.center_m for d in (plain, jumped)
+    ]
     assert np.linalg.norm(np.subtract(*where)) == pytest.approx(5.0, abs=0.1)
     frozen = render_drive(SEED, frames=3, edits=(FreezeActor(id=target, frame=0),))
     assert np.array_equal(plain.clip.frames[0], frozen.clip.frames[0])
@@ -116,7 +122,13 @@ def test_lamps_and_lights_change_alone(plain, target) -> None:
 
 
 def test_sizes_kinds_and_parts(plain, target) -> None:
-    for edit in (ResizeActor(id=target, scale=1.5), SwapActor(id=target, kind="bus"), LosePart(id=target, part="wheels"), LosePart(id=target, part="lamps"), LosePart(id=target, part="plate")):
+    for edit in (
+        ResizeActor(id=target, scale=1.5),
+        SwapActor(id=target, kind="bus"),
+        LosePart(id=target, part="wheels"),
+        LosePart(id=target, part="lamps"),
+        LosePart(id=target, part="plate"),
+    ):
         other = render_drive(SEED, frames=1, edits=(edit,))
         assert changed(plain, other, 0).any(), edit
     grown = render_drive(SEED, frames=3, edits=(ResizeActor(id=target, scale=1.6, drifts=True),))

@@ -15,7 +15,10 @@ def bare(actors=(), buildings=(), *, speed=0.0, sky=None, place="rural", road=No
         seed=1,
         place=place,
         road=road or Road(left_m=3.5, right_m=-3.5, kerbs=False, pavement_m=(0.0, 0.0)),
-        lanes=(Lane(centre_m=-1.75, width_m=3.5, direction=1, speed_m_s=10.0), Lane(centre_m=1.75, width_m=3.5, direction=-1, speed_m_s=10.0)),
+        lanes=(
+            Lane(centre_m=-1.75, width_m=3.5, direction=1, speed_m_s=10.0),
+            Lane(centre_m=1.75, width_m=3.5, direction=-1, speed_m_s=10.0),
+        ),
         markings=(),
         actors=tuple(actors),
         buildings=tuple(buildings),
@@ -41,7 +44,9 @@ def test_scene_survives_json() -> None:
     scene = scene_of(11)
     again = Scene.model_validate_json(scene.model_dump_json())
     assert again == scene
-    assert np.array_equal(render_drive(11, frames=1).clip.frames, render_drive(11, frames=1, scene=again).clip.frames)
+    assert np.array_equal(
+        render_drive(11, frames=1).clip.frames, render_drive(11, frames=1, scene=again).clip.frames
+    )
 
 
 def test_ground_depth_is_that_of_a_plane() -> None:
@@ -56,7 +61,16 @@ def test_ground_depth_is_that_of_a_plane() -> None:
 
 
 def test_wall_stands_where_it_was_put() -> None:
-    wall = Building(s_m=45.0, d_m=0.0, length_m=10.0, depth_m=60.0, height_m=30.0, style="brick", colour=(0.3, 0.1, 0.1), trim=(0.5, 0.5, 0.5))
+    wall = Building(
+        s_m=45.0,
+        d_m=0.0,
+        length_m=10.0,
+        depth_m=60.0,
+        height_m=30.0,
+        style="brick",
+        colour=(0.3, 0.1, 0.1),
+        trim=(0.5, 0.5, 0.5),
+    )
     take = Take(1, frames=1, size=(256, 144), fps=10.0, scene=bare(buildings=[wall]))
     frame = next(iter(take.shoot()))
     camera_x = float(take.poses[0, 0, 3])
@@ -98,7 +112,9 @@ def test_boxes_3d_hold_the_points_of_their_objects(drives) -> None:
         for label in drive.labels.frames[0].objects:
             rows, columns = np.nonzero(geometry.instances[0] == label.id)
             z = geometry.depth_m[0][rows, columns].astype(float)
-            points = np.stack(((columns - camera.cx) / camera.fx * z, (rows - camera.cy) / camera.fy * z, z), 1)
+            points = np.stack(
+                ((columns - camera.cx) / camera.fx * z, (rows - camera.cy) / camera.fy * z, z), 1
+            )
             length, height, width = label.box3d.size_m
             yaw = label.box3d.yaw_rad
             local = points - label.box3d.center_m
@@ -107,7 +123,11 @@ def test_boxes_3d_hold_the_points_of_their_objects(drives) -> None:
             slack = 0.25 if not label.category.startswith("traffic") else 0.6
             assert (np.abs(along) <= length / 2 + slack).all(), (drive.scene.seed, label.category, label.id)
             assert (np.abs(across) <= width / 2 + slack).all(), (drive.scene.seed, label.category, label.id)
-            assert (np.abs(local[:, 1]) <= height / 2 + slack).all(), (drive.scene.seed, label.category, label.id)
+            assert (np.abs(local[:, 1]) <= height / 2 + slack).all(), (
+                drive.scene.seed,
+                label.category,
+                label.id,
+            )
             checked += 1
     assert checked > 20
 
@@ -160,12 +180,18 @@ def test_a_still_ego_sees_no_flicker() -> None:
     scene = scene_of(1)
     scene = scene.model_copy(
         update={
-            "actors": tuple(a.model_copy(update={"lane": None, "speed_m_s": 0.0, "indicator": ""}) for a in scene.actors if a.kind in ("car", "suv")),
+            "actors": tuple(
+                a.model_copy(update={"lane": None, "speed_m_s": 0.0, "indicator": ""})
+                for a in scene.actors
+                if a.kind in ("car", "suv")
+            ),
             "ego": scene.ego.model_copy(update={"speed_m_s": 0.0, "shake": 0.0}),
         }
     )
     drive = render_drive(1, frames=4, scene=scene)
-    ground = np.isin(drive.geometry.tags[0], [Tag.ROAD, Tag.ROAD_LINE, Tag.BUILDING, Tag.SIDEWALK, Tag.CAR, Tag.VEGETATION])
+    ground = np.isin(
+        drive.geometry.tags[0], [Tag.ROAD, Tag.ROAD_LINE, Tag.BUILDING, Tag.SIDEWALK, Tag.CAR, Tag.VEGETATION]
+    )
     frames = drive.clip.frames.astype(float)
     step = np.abs(np.diff(frames, axis=0)).mean(-1)[:, ground]
     assert step.mean() < 1.5
@@ -177,7 +203,10 @@ def test_lane_lines_do_not_break_up_in_motion() -> None:
     drive = render_drive(1, frames=6)
     line = drive.geometry.tags == Tag.ROAD_LINE
     frames = drive.clip.frames.astype(float).mean(-1)
-    far = [frames[t][line[t] & (drive.geometry.depth_m[t] > 8) & (drive.geometry.depth_m[t] < 25)].mean() for t in range(6)]
+    far = [
+        frames[t][line[t] & (drive.geometry.depth_m[t] > 8) & (drive.geometry.depth_m[t] < 25)].mean()
+        for t in range(6)
+    ]
     assert np.abs(np.diff(far)).max() < 12.0
 
 

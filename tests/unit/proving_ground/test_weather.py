@@ -17,7 +17,17 @@ def to_linear(frames: np.ndarray) -> np.ndarray:
 def scene_with_black_walls() -> Scene:
     """Matt black halls at known distances on the left, beside a road."""
     walls = tuple(
-        Building(s_m=float(s), d_m=12.0 + s * 0.12, length_m=4.0, depth_m=12.0, height_m=14.0, style="hall", colour=(0.0, 0.0, 0.0), trim=(0.0, 0.0, 0.0), seed=1)
+        Building(
+            s_m=float(s),
+            d_m=12.0 + s * 0.12,
+            length_m=4.0,
+            depth_m=12.0,
+            height_m=14.0,
+            style="hall",
+            colour=(0.0, 0.0, 0.0),
+            trim=(0.0, 0.0, 0.0),
+            seed=1,
+        )
         for s in (25, 45, 70, 100)
     )
     return Scene(
@@ -41,7 +51,9 @@ def test_fog_transmits_what_its_range_says(mor: float) -> None:
     camera = drive.geometry.camera
     depth = drive.geometry.depth_m[0]
     columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    length = depth * np.sqrt(1 + ((columns - camera.cx) / camera.fx) ** 2 + ((rows - camera.cy) / camera.fy) ** 2)
+    length = depth * np.sqrt(
+        1 + ((columns - camera.cx) / camera.fx) ** 2 + ((rows - camera.cy) / camera.fy) ** 2
+    )
     wall = (drive.geometry.tags[0] == Tag.BUILDING) & (rows > 40) & (rows < 66)
     air = light[drive.geometry.tags[0] == Tag.SKY].mean()
     near = wall & (length < mor * 0.9)
@@ -53,7 +65,12 @@ def test_fog_transmits_what_its_range_says(mor: float) -> None:
 
 def test_weather_changes_no_geometry() -> None:
     clear = render_drive(4, frames=2)
-    for spec in (Spec(seed=1, fog_mor_m=80), Spec(seed=1, rain_mm_h=20, wetness=0.8), Spec(seed=1, sun_elevation_deg=-20), Spec(seed=1, snow_mm_h=3, snow_cover=0.8)):
+    for spec in (
+        Spec(seed=1, fog_mor_m=80),
+        Spec(seed=1, rain_mm_h=20, wetness=0.8),
+        Spec(seed=1, sun_elevation_deg=-20),
+        Spec(seed=1, snow_mm_h=3, snow_cover=0.8),
+    ):
         other = render_drive(4, frames=2, spec=spec)
         assert np.array_equal(clear.geometry.depth_m, other.geometry.depth_m)
         assert np.array_equal(clear.geometry.tags, other.geometry.tags)
@@ -63,7 +80,10 @@ def test_weather_changes_no_geometry() -> None:
 
 
 def test_night_is_dark_and_headlights_light_the_road() -> None:
-    day, night = render_drive(2, frames=1), render_drive(2, frames=1, spec=Spec(seed=1, sun_elevation_deg=-25))
+    day, night = (
+        render_drive(2, frames=1),
+        render_drive(2, frames=1, spec=Spec(seed=1, sun_elevation_deg=-25)),
+    )
     assert to_linear(night.clip.frames).mean() < 0.25 * to_linear(day.clip.frames).mean()
     tags, depth = night.geometry.tags[0], night.geometry.depth_m[0]
     light = to_linear(night.clip.frames[0].astype(float)).mean(-1)

@@ -213,6 +213,28 @@ def test_the_same_picture_twice_while_driving_is_named(copy: Path, sensor: str):
     assert f"{sensor} shows frame 2 again at frame 3" in error.message
 
 
+@pytest.mark.parametrize("sensor", ["depth", "semantic", "instance"])
+@pytest.mark.parametrize("lag", [-1, 1])
+def test_a_sensor_that_runs_out_of_step_is_named(tmp_path: Path, sensor: str, lag: int):
+    boxes = [a_car(), a_car(9, 12, 3.2), a_car(12, 16, -3.5)]
+    folder = a_drive(tmp_path / "d", frames=9, boxes=boxes, speed=6)
+    assert open_recording(folder).frames == 9
+    # Six frames of the middle, and one stream of them a frame late or early: no gap, no double.
+    other = a_drive(tmp_path / "late", frames=6, boxes=boxes, speed=6)
+    for kind in ("rgb", "depth", "semantic", "instance"):
+        for index in range(6):
+            taken = index + 1 + (lag if kind == sensor else 0)
+            shutil.copy(folder / kind / f"{taken:06d}.png", other / kind / f"{index:06d}.png")
+    lines = [json.loads(line) for line in (folder / "frames.jsonl").read_text().splitlines()][1:7]
+    rows = [json.dumps({**line, "index": i}) for i, line in enumerate(lines)]
+    (other / "frames.jsonl").write_text("\n".join(rows))
+    error = refused(other)
+    assert error.code == "source.unequal_sensors"
+    # An instance map out of step may first be noticed against the semantic map.
+    assert sensor in error.message
+    assert sensor == "instance" or f"one frame {'late' if lag < 0 else 'early'}" in error.message
+
+
 def test_depth_of_an_empty_road_may_repeat(tmp_path: Path):
     # A plain without an edge looks the same to a depth camera wherever it is.
     folder = a_drive(tmp_path / "d", boxes=[])
