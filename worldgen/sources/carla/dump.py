@@ -12,6 +12,7 @@ from worldgen.datatypes.tags import EGO
 from worldgen.errors import SourceError
 from worldgen.sources.carla.exactness import check_exactness
 from worldgen.sources.carla.files import digest_recording, digest_sensors
+from worldgen.sources.carla.lag import check_in_step
 from worldgen.sources.carla.manifest import FORMAT, read_manifest
 from worldgen.sources.carla.reader import DumpReader
 from worldgen.sources.carla.truth import labels_of_frame
@@ -35,8 +36,8 @@ def open_dump(folder: Path, camera: str | None = None) -> Source:
     """Probe a dump: manifest, files, exactness and digest; labels from its actors.
 
     Raises:
-        SourceError: See `DumpReader.open`, `check_exactness`; `missing_sensor` without RGB, `too_large`,
-            `not_metric`, `bad_sensor`.
+        SourceError: See `DumpReader.open`, `check_exactness`, `check_in_step`; `missing_sensor` without RGB,
+            `too_large`, `not_metric`, `bad_sensor`.
     """
     reader = DumpReader.open(folder, camera)
     fits = reader.camera
@@ -48,6 +49,8 @@ def open_dump(folder: Path, camera: str | None = None) -> Source:
     digests = digest_sensors(reader.paths)
     check_exactness(reader, digests)
     sha256 = digest_recording(folder, reader.name, digests)
+    labels = _labels(str(folder), reader.name, sha256) if any(r.actors for r in reader.records) else None
+    check_in_step(reader, labels)
     manifest = reader.manifest
     return Source(
         kind="carla_dump",
@@ -67,7 +70,7 @@ def open_dump(folder: Path, camera: str | None = None) -> Source:
         height=fits.height,
         fps=manifest.fps,
         calibration=fits,
-        labels=_labels(str(folder), reader.name, sha256) if any(r.actors for r in reader.records) else None,
+        labels=labels,
         condition=condition_of(manifest.weather),
         sensors={kind: str(folder / files.folder) for kind, files in reader.record.sensors.items()},
         carla_version=manifest.carla_version,

@@ -123,6 +123,16 @@ class DumpReader:
             ids, frame.actors, array_of(frame.world_from_ego) @ mounting, self.camera, depth
         )
 
+    def instance_tags(self, index: int) -> UInt8[npt.NDArray[np.uint8], "h w"]:
+        """Read the tags that the instance picture repeats beside its ids.
+
+        Raises:
+            SourceError: `bad_sensor`, `unknown_version`.
+        """
+        _, raw = decode_instance(self._eight_bit("instance", index, colours=True))
+        version = self.manifest.carla_version
+        return self._explained("instance", index, lambda: decode_semantic(raw, version=version))
+
     def flow(self, index: int) -> Float32[npt.NDArray[np.float32], "h w 2"]:
         """Read a frame's optical flow in pixels, in the recording's own direction."""
         picture = read_picture(self.paths["flow"][index], self.record.sensors["flow"], self.camera, "flow")
