@@ -107,7 +107,7 @@ def test_asphalt_darkens_when_it_gets_wet() -> None:
     WetGround(0.6, 1, is_raining=False).soak(view)
     road, others = view.flat, ~view.flat
     assert 0.4 < np.median(view.light[road]) / np.median(view.source[road]) < 0.8
-    assert (view.light[others] == view.source[others]).all()
+    assert view.light[others] == pytest.approx(view.source[others], abs=1e-4)
 
 
 def test_snow_covers_the_ground_and_hides_its_markings_but_nobody() -> None:
@@ -133,7 +133,8 @@ def test_cover_and_puddles_are_fixed_to_the_world(spec: Spec) -> None:
     rows_later = np.array([int(np.argmin(np.abs(z - d))) for d in later])
     columns_later = np.round(geometry.camera.cx + geometry.camera.fx * x / later).astype(int)
     with_world = np.corrcoef(light[0][rows, column], light[1][rows_later, columns_later])[0, 1]
-    with_screen = np.corrcoef(light[0][rows, column], light[1][rows, column])[0, 1]
+    with np.errstate(invalid="ignore"):  # a column that does not change has no correlation
+        with_screen = np.nan_to_num(np.corrcoef(light[0][rows, column], light[1][rows, column])[0, 1])
     assert with_world > 0.5
     assert with_world > with_screen + 0.2
 
