@@ -60,7 +60,9 @@ class Mesh:
         return np.concatenate(self.corners).reshape(-1, 3) if self.corners else np.zeros((0, 3))
 
 
-def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], *, bottom: bool = False) -> Floats:
+def box(
+    x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], *, bottom: bool = False
+) -> Floats:
     """Quads of an axis-aligned box: front, back, left, right, top (and bottom)."""
     return frustum((x[0], x[1], y[0], y[1]), (x[0], x[1], y[0], y[1]), z[0], z[1], bottom=bottom)
 
@@ -94,7 +96,9 @@ def frustum(
     return np.array(sides)
 
 
-def prism(centre: tuple[float, float], radius: float | tuple[float, float], z: tuple[float, float], sides: int = 6) -> Floats:
+def prism(
+    centre: tuple[float, float], radius: float | tuple[float, float], z: tuple[float, float], sides: int = 6
+) -> Floats:
     """An upright column with `sides` faces and a top; radius at the bottom and at the top."""
     low, high = radius if isinstance(radius, tuple) else (radius, radius)
     angle = np.arange(sides + 1) * 2 * np.pi / sides

@@ -69,9 +69,7 @@ DASH_M: Final = (3.0, 6.0)
 LINE_SHARE: Final = 6 / 720
 """Stroke of a line as a share of the picture's height, measured on a published map."""
 
-_FACES: Final = np.array(
-    [[1, 5, 6, 2], [4, 0, 3, 7], [0, 1, 2, 3], [5, 4, 7, 6], [4, 5, 1, 0], [3, 2, 6, 7]]
-)
+_FACES: Final = np.array([[1, 5, 6, 2], [4, 0, 3, 7], [0, 1, 2, 3], [5, 4, 7, 6], [4, 5, 1, 0], [3, 2, 6, 7]])
 _CORNERS: Final = np.array(
     [[x, y, z] for z, y in ((-0.5, 0.5), (-0.5, -0.5), (0.5, 0.5), (0.5, -0.5)) for x in (-0.5, 0.5)]
 )[[0, 1, 3, 2, 4, 5, 7, 6]]
@@ -209,7 +207,9 @@ def _boxes(picture: Picture, boxes: tuple[SceneBox, ...], camera: Camera, pose: 
     inward = np.einsum("ni,ni->n", normal, faces.mean(1) - middle) < 0
     faces[inward] = faces[inward][:, ::-1]
     buffer = ZBuffer(np.zeros(camera.width * camera.height, np.float32))
-    buffer.draw(view_polygons(faces, lens, np.zeros(len(faces), bool)), camera.width, np.arange(1, len(faces) + 1))
+    buffer.draw(
+        view_polygons(faces, lens, np.zeros(len(faces), bool)), camera.width, np.arange(1, len(faces) + 1)
+    )
     hit = np.flatnonzero(buffer.face)
     depth = 1.0 / buffer.value[hit]
     owner = (buffer.face[hit] - 1) // 6
@@ -234,7 +234,9 @@ def _corners(box: SceneBox) -> Floats:
 
 def _edges(picture: Picture, corners: Floats, camera: Camera, inverse: npt.NDArray[np.float32]) -> None:
     """Draw the twelve edges of each box where nothing nearer hides them."""
-    pairs = np.array([(i, j) for i in range(8) for j in range(i + 1, 8) if np.sum(_CORNERS[i] != _CORNERS[j]) == 1])
+    pairs = np.array(
+        [(i, j) for i in range(8) for j in range(i + 1, 8) if np.sum(_CORNERS[i] != _CORNERS[j]) == 1]
+    )
     steps = np.linspace(0, 1, 25)
     stroke = max(camera.height // 720, 1)
     for box in corners:
@@ -252,8 +254,14 @@ def _edges(picture: Picture, corners: Floats, camera: Camera, inverse: npt.NDArr
                 cv2.line(picture, _pair(pixels[k]), _pair(pixels[k + 1]), EDGE, stroke, cv2.LINE_AA, 4)
 
 
-def _least(inverse: npt.NDArray[np.float32], y: npt.NDArray[np.integer], x: npt.NDArray[np.integer]) -> Floats:
+def _least(
+    inverse: npt.NDArray[np.float32], y: npt.NDArray[np.integer], x: npt.NDArray[np.integer]
+) -> Floats:
     """The farthest surface within a pixel, so that an edge is not hidden by its own box."""
     h, w = inverse.shape
-    around = [inverse[np.clip(y + dy, 0, h - 1), np.clip(x + dx, 0, w - 1)] for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    around = [
+        inverse[np.clip(y + dy, 0, h - 1), np.clip(x + dx, 0, w - 1)]
+        for dy in (-1, 0, 1)
+        for dx in (-1, 0, 1)
+    ]
     return np.asarray(np.min(around, axis=0))

@@ -44,7 +44,11 @@ def edited_scene(scene: Scene, edits: tuple[Edit, ...]) -> Scene:
                 gone.add(edit.index)
                 continue
             markings[edit.index] = old.model_copy(
-                update={"kind": edit.kind or old.kind, "colour": edit.colour or old.colour, "offset_m": old.offset_m + edit.shift_m}
+                update={
+                    "kind": edit.kind or old.kind,
+                    "colour": edit.colour or old.colour,
+                    "offset_m": old.offset_m + edit.shift_m,
+                }
             )
     kept = tuple(m for i, m in enumerate(markings) if i not in gone)
     added = tuple(_actor_of(e, scene) for e in edits if isinstance(e, AddActor))
@@ -72,7 +76,13 @@ def apply(things: list[Thing], edits: tuple[Edit, ...], scene: Scene, times: Flo
         elif isinstance(edit, SwapActor):
             out = _each(out, edit.id, lambda thing, e=edit: _swapped(thing, e, scene))  # type: ignore[misc]
         elif isinstance(edit, LosePart):
-            out = _each(out, edit.id, lambda thing, e=edit: _turns(thing, replace(thing, rig=_without_part(thing.rig, e.part)), e.from_frame))  # type: ignore[misc]
+            out = _each(
+                out,
+                edit.id,
+                lambda thing, e=edit: _turns(
+                    thing, replace(thing, rig=_without_part(thing.rig, e.part)), e.from_frame
+                ),
+            )  # type: ignore[misc]
     return out
 
 
@@ -82,7 +92,10 @@ def _check(holds: bool, message: str) -> None:
 
 
 def _each(things: list[Thing], key: int, change: Callable[[Thing], list[Thing]]) -> list[Thing]:
-    _check(any(t.id == key for t in things), f"no object {key} in this scene; there are {sorted({t.id for t in things if t.id})}")
+    _check(
+        any(t.id == key for t in things),
+        f"no object {key} in this scene; there are {sorted({t.id for t in things if t.id})}",
+    )
     return [new for thing in things for new in (change(thing) if thing.id == key else [thing])]
 
 
@@ -175,7 +188,12 @@ def _resized(thing: Thing, edit: ResizeActor) -> list[Thing]:
     def at(share: float) -> Thing:
         scale = 1 + (edit.scale - 1) * share
         parts = tuple(
-            replace(p, mesh=replace(p.mesh, corners=[c * scale for c in p.mesh.corners]), pivot=tuple(v * scale for v in p.pivot), radius=p.radius * scale)
+            replace(
+                p,
+                mesh=replace(p.mesh, corners=[c * scale for c in p.mesh.corners]),
+                pivot=tuple(v * scale for v in p.pivot),
+                radius=p.radius * scale,
+            )
             for p in thing.rig.parts
         )
         length, width, height = (v * scale for v in thing.rig.size)
@@ -186,7 +204,13 @@ def _resized(thing: Thing, edit: ResizeActor) -> list[Thing]:
 
 def _swapped(thing: Thing, edit: SwapActor, scene: Scene) -> list[Thing]:
     actor = scene.actor(edit.id).model_copy(update={"kind": edit.kind})
-    after = replace(thing, rig=rig_of(actor), kind=edit.kind, category=CATEGORIES[edit.kind], tag=int(ACTOR_TAGS[edit.kind]))
+    after = replace(
+        thing,
+        rig=rig_of(actor),
+        kind=edit.kind,
+        category=CATEGORIES[edit.kind],
+        tag=int(ACTOR_TAGS[edit.kind]),
+    )
     return _turns(thing, after, edit.from_frame)
 
 
@@ -199,10 +223,17 @@ def _without_part(rig: Rig, part: str) -> Rig:
 
 def _stripped(mesh: Mesh, part: str) -> Mesh:
     """Paint a part over with the body's own colour: nothing is left of it but its place."""
-    paint = next((c[0] for c, m in zip(mesh.colour, mesh.material, strict=True) if m[0] == PAINT), np.array([0.1, 0.1, 0.1]))
+    paint = next(
+        (c[0] for c, m in zip(mesh.colour, mesh.material, strict=True) if m[0] == PAINT),
+        np.array([0.1, 0.1, 0.1]),
+    )
     colour, material, lamp = [], [], []
     for c, m, k in zip(mesh.colour, mesh.material, mesh.lamp, strict=True):
-        hit = {"lamps": k > 0, "windows": m == GLASS, "plate": np.all(np.abs(c - np.array(PLATE)) < 1e-6, axis=1)}[part]
+        hit = {
+            "lamps": k > 0,
+            "windows": m == GLASS,
+            "plate": np.all(np.abs(c - np.array(PLATE)) < 1e-6, axis=1),
+        }[part]
         colour.append(np.where(hit[:, None], paint, c))
         material.append(np.where(hit, PAINT, m))
         lamp.append(np.where(hit, 0, k))

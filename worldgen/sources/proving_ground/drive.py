@@ -17,16 +17,24 @@ from worldgen.sources.proving_ground.labelling import label_frame, lens_regions
 from worldgen.sources.proving_ground.layout import scene_of
 from worldgen.sources.proving_ground.light import condition_of, weather_of
 from worldgen.sources.proving_ground.renderer import Renderer
+from worldgen.sources.proving_ground.rig import Part, Rig
 from worldgen.sources.proving_ground.scene import Scene
-from worldgen.sources.proving_ground.stage import actor_thing, build_stage, static_things
+from worldgen.sources.proving_ground.stage import Thing, actor_thing, build_stage, static_things
 from worldgen.sources.proving_ground.traffic import EGO as EGO_TRACK
 from worldgen.sources.proving_ground.traffic import Track, simulate
+from worldgen.sources.proving_ground.vehicles import bonnet_mesh
 from worldgen.sources.proving_ground.world import OUT_FROM_WORLD, package_of
 
 Floats = npt.NDArray[np.floating]
 Progress = Callable[[int, int], None]
 SIMULATED = Origins(
-    depth="simulator", scale="simulator", tags="simulator", instances="simulator", camera="simulator", pose="simulator", flow="simulator"
+    depth="simulator",
+    scale="simulator",
+    tags="simulator",
+    instances="simulator",
+    camera="simulator",
+    pose="simulator",
+    flow="simulator",
 )
 CAM_FORWARD_M = 0.45
 """Of the camera before the middle of the ego."""
@@ -92,7 +100,10 @@ def render_drive(
     labels = Labels(
         width=size[0],
         height=size[1],
-        frames=tuple(label_frame(t, take.stage, shown[t], take.poses[t], take.camera, take.lit[t], ignore) for t in range(frames)),
+        frames=tuple(
+            label_frame(t, take.stage, shown[t], take.poses[t], take.camera, take.lit[t], ignore)
+            for t in range(frames)
+        ),
         camera=take.camera,
         condition={k: float(v) for k, v in spec.changes.items()} if spec is not None else {},
         geometry_origin="simulator",
@@ -100,7 +111,9 @@ def render_drive(
         source_format="proving_ground",
     )
     return Drive(
-        clip=Clip(frames=np.stack([f.rgb for f in shown]), timestamps_seconds=take.times, fps=fps, camera="front"),
+        clip=Clip(
+            frames=np.stack([f.rgb for f in shown]), timestamps_seconds=take.times, fps=fps, camera="front"
+        ),
         geometry=geometry,
         labels=labels,
         condition=condition_of(take.weather, spec),
@@ -134,18 +147,24 @@ class Take:
         self.weather = weather_of(self.scene.sky, spec)
         things = static_things(self.scene, frames)
         things += [actor_thing(a, self.tracks[a.id], self.scene.road) for a in before.actors]
-        self.stage = build_stage(apply(things, edits, self.scene, self.times), frames)
         self.camera = camera_of(self.scene, size)
         self.poses = camera_poses(self.scene, self.tracks[EGO_TRACK], self.times)
+        things = apply(things, edits, self.scene, self.times)
+        if self.scene.ego.bonnet:
+            things.append(bonnet_thing(self.scene, self.poses))
+        self.stage = build_stage(things, frames)
         self.out_poses = OUT_FROM_WORLD @ self.poses
         self.lit = tuple(
-            lamps.states(self.scene, self.tracks, self.weather, edits, t, float(self.times[t])) for t in range(frames)
+            lamps.states(self.scene, self.tracks, self.weather, edits, t, float(self.times[t]))
+            for t in range(frames)
         )
         self._seed = seed
 
     def shoot(self, progress: Progress | None = None) -> Iterator[Frame]:
         """Render the frames in order."""
-        renderer = Renderer(self.scene, self.stage, self.weather, self.camera, self.poses, self.times, self._seed)
+        renderer = Renderer(
+            self.scene, self.stage, self.weather, self.camera, self.poses, self.times, self._seed
+        )
         for t, seconds in enumerate(self.times):
             yield renderer.frame(t, float(seconds), self.lit[t])
             if progress is not None:
@@ -168,6 +187,20 @@ def camera_of(scene: Scene, size: tuple[int, int]) -> Camera:
     )
 
 
+def bonnet_thing(scene: Scene, poses: Floats) -> Thing:
+    """The ego's own bonnet: it moves with the camera, so it stands still in the picture."""
+    ego = scene.ego
+    c, s = np.cos(ego.pitch_rad), np.sin(ego.pitch_rad)
+    level = np.eye(4)
+    level[:3, :3] = CAM_AXES @ np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
+    level[2, 3] = ego.height_m
+    rig = Rig((Part(bonnet_mesh(ego.colour, ego.height_m)),), (1.0, 1.7, 1.0))
+    n = len(poses)
+    return Thing(
+        0, "ego", "", EGO, rig, poses @ np.linalg.inv(level), np.zeros(n), np.zeros(n), np.ones(n, bool), True
+    )
+
+
 def camera_poses(scene: Scene, track: Track, times: Floats) -> Floats:
     """Return world_from_camera over the frames, [t, 4, 4]; a moving car nods and sways a little."""
     x, y, heading = scene.road.world(track.s, track.d)
@@ -176,7 +209,10 @@ def camera_poses(scene: Scene, track: Track, times: Floats) -> Floats:
     rolling = np.clip(track.speed / 8.0, 0, 1) * scene.ego.shake
 
     def sway(k: int, hertz: float) -> Floats:
-        return np.asarray(np.sin(2 * np.pi * hertz * times + phase[k]) + 0.5 * np.sin(2 * np.pi * hertz * 2.3 * times + phase[k + 1]))
+        return np.asarray(
+            np.sin(2 * np.pi * hertz * times + phase[k])
+            + 0.5 * np.sin(2 * np.pi * hertz * 2.3 * times + phase[k + 1])
+        )
 
     pitch = scene.ego.pitch_rad + 0.0016 * rolling * sway(0, 1.3)
     roll = 0.0012 * rolling * sway(2, 0.9)

@@ -17,7 +17,14 @@ SHOULDER = 0.72
 class Film:
     """Turns radiance into frames."""
 
-    def __init__(self, weather: Weather, camera: Camera, poses: npt.NDArray[np.floating], times: npt.NDArray[np.floating], seed: int) -> None:
+    def __init__(
+        self,
+        weather: Weather,
+        camera: Camera,
+        poses: npt.NDArray[np.floating],
+        times: npt.NDArray[np.floating],
+        seed: int,
+    ) -> None:
         """Prepare what all frames share."""
         self.weather, self.camera, self.seed, self.poses, self.times = weather, camera, seed, poses, times
         self.swarm = None
@@ -58,7 +65,9 @@ class Film:
         if len(self.poses) < 2:
             return np.zeros(3)
         k = min(t, len(self.poses) - 2)
-        return np.asarray((self.poses[k + 1, :3, 3] - self.poses[k, :3, 3]) / (self.times[k + 1] - self.times[k]))
+        return np.asarray(
+            (self.poses[k + 1, :3, 3] - self.poses[k, :3, 3]) / (self.times[k + 1] - self.times[k])
+        )
 
 
 def _glow(light: F32, weather: Weather, height: int) -> F32:
@@ -68,7 +77,11 @@ def _glow(light: F32, weather: Weather, height: int) -> F32:
         return light
     mist = float(np.clip(weather.extinction / 0.02, 0, 1))
     near = cv2.GaussianBlur(bright, (0, 0), height * 0.008)
-    wide = cv2.GaussianBlur(cv2.resize(bright, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), (0, 0), height * (0.01 + 0.012 * mist))
+    wide = cv2.GaussianBlur(
+        cv2.resize(bright, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA),
+        (0, 0),
+        height * (0.01 + 0.012 * mist),
+    )
     wide = cv2.resize(wide, (light.shape[1], light.shape[0]))
     return np.asarray(light + 0.35 * near + (0.16 + 0.5 * mist) * wide, np.float32)
 

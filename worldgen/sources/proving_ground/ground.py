@@ -39,7 +39,9 @@ class Ground:
 def band(x: F32, low: float, high: float, width: F32) -> F32:
     """Share of a footprint [x - width/2, x + width/2] inside [low, high]."""
     half = width * 0.5
-    return np.clip((np.minimum(x + half, high) - np.maximum(x - half, low)) / np.maximum(width, 1e-4), 0.0, 1.0)
+    return np.clip(
+        (np.minimum(x + half, high) - np.maximum(x - half, low)) / np.maximum(width, 1e-4), 0.0, 1.0
+    )
 
 
 def pulses(x: F32, on: float, off: float, width: F32) -> F32:
@@ -98,7 +100,9 @@ def _corners(scene: Scene, crossing: Crossing, s: F32, d: F32) -> F32:
     return (near & outside).astype(np.float32)
 
 
-def _asphalt(scene: Scene, s: F32, d: F32, reach: F32, across: F32, along: F32, middle: F32, fine: F32) -> F32:
+def _asphalt(
+    scene: Scene, s: F32, d: F32, reach: F32, across: F32, along: F32, middle: F32, fine: F32
+) -> F32:
     road = scene.road
     tone = np.full_like(s, road.tone)
     tone *= 1.0 + 0.05 * middle + 0.13 * fine
@@ -112,7 +116,12 @@ def _asphalt(scene: Scene, s: F32, d: F32, reach: F32, across: F32, along: F32, 
     inner = hash01(block_d, block_s, road.seed + 1)
     length = 1.5 + 6.0 * inner
     inside = band(s - block_s * 9.0, 0.6, 0.6 + 1.0, along) * 0
-    inside = ((s - block_s * 9.0) > 0.6) & ((s - block_s * 9.0) < 0.6 + length) & ((d - block_d * 3.1) > 0.3) & ((d - block_d * 3.1) < 2.7)
+    inside = (
+        ((s - block_s * 9.0) > 0.6)
+        & ((s - block_s * 9.0) < 0.6 + length)
+        & ((d - block_d * 3.1) > 0.3)
+        & ((d - block_d * 3.1) < 2.7)
+    )
     mended = inside & (pick < road.patches * 0.22)
     tone *= np.where(mended & (reach < 3.0), 0.72 + 0.5 * inner, 1.0)
     # Cracks follow the zero line of a coarse noise.
@@ -121,7 +130,9 @@ def _asphalt(scene: Scene, s: F32, d: F32, reach: F32, across: F32, along: F32, 
     strength = np.clip(1.0 - crack / width, 0, 1) * np.exp(-reach / 0.12) * (road.patches > 0.35)
     tone *= 1.0 - 0.5 * strength
     if road.kerbs:
-        gutter = band(d, road.right_m, road.right_m + 0.35, across) + band(d, road.left_m - 0.35, road.left_m, across)
+        gutter = band(d, road.right_m, road.right_m + 0.35, across) + band(
+            d, road.left_m - 0.35, road.left_m, across
+        )
         tone *= 1.0 - 0.25 * gutter
     return np.asarray(tone[:, None] * np.array([0.985, 1.0, 1.02], np.float32), np.float32)
 
@@ -139,7 +150,11 @@ def _verge(
     tag = np.full(len(s), Tag.TERRAIN if grassy else Tag.SIDEWALK, np.uint8)
     if scene.place in ("rural", "highway"):
         gravel = band(d, road.right_m - 0.9, road.left_m + 0.9, across)
-        stone = np.float32(0.2) * (1 + 0.12 * middle + 0.35 * fine)[:, None] * np.array([1.03, 1.0, 0.94], np.float32)
+        stone = (
+            np.float32(0.2)
+            * (1 + 0.12 * middle + 0.35 * fine)[:, None]
+            * np.array([1.03, 1.0, 0.94], np.float32)
+        )
         albedo += (stone - albedo) * gravel[:, None]
         tag[gravel > 0.5] = Tag.GROUND
     left, right = road.pavement_m
@@ -152,13 +167,20 @@ def _verge(
         joint = np.maximum(pulses(s, 0.025, slab - 0.025, along), pulses(d, 0.025, slab - 0.025, across))
         shade = 0.92 + 0.16 * hash01(np.floor(s / slab), np.floor(d / slab), road.seed)
         fade = np.exp(-across / 0.5)
-        stone = np.array(road.pavement, np.float32) * ((1 + (shade - 1) * fade) * (1 - 0.3 * joint) * (1 + 0.06 * middle + 0.1 * fine))[:, None]
+        stone = (
+            np.array(road.pavement, np.float32)
+            * ((1 + (shade - 1) * fade) * (1 - 0.3 * joint) * (1 + 0.06 * middle + 0.1 * fine))[:, None]
+        )
         albedo += (stone - albedo) * walk[:, None]
         tag[walk > 0.5] = Tag.SIDEWALK
     if road.kerbs:
-        kerb = band(d, road.left_m, road.left_m + KERB_M, across) + band(d, road.right_m - KERB_M, road.right_m, across)
+        kerb = band(d, road.left_m, road.left_m + KERB_M, across) + band(
+            d, road.right_m - KERB_M, road.right_m, across
+        )
         kerb *= 1 - junction
-        stone = np.float32(0.46) * (1.0 - 0.35 * pulses(s, 0.03, 0.97, along))[:, None] * np.ones(3, np.float32)
+        stone = (
+            np.float32(0.46) * (1.0 - 0.35 * pulses(s, 0.03, 0.97, along))[:, None] * np.ones(3, np.float32)
+        )
         albedo += (stone - albedo) * kerb[:, None]
     return albedo, tag
 
@@ -179,24 +201,38 @@ def _paint_line(marking: Marking, s: F32, d: F32, along: F32, across: F32, paint
     s, d, along, across = s[where], d[where], along[where], across[where]
     offset = marking.offset_m
     if marking.kind == "double":
-        cover = band(d, offset - half * 3, offset - half, across) + band(d, offset + half, offset + half * 3, across)
+        cover = band(d, offset - half * 3, offset - half, across) + band(
+            d, offset + half, offset + half * 3, across
+        )
     else:
         cover = band(d, offset - half, offset + half, across)
     cover = cover * band(s, marking.start_m, marking.end_m, along)
     if marking.kind == "dashed":
         cover = cover * pulses(s, marking.dash_m, marking.gap_m, along)
-    _lay(paint, colour, where, np.clip(cover, 0, 1), PAINT_YELLOW if marking.colour == "yellow" else PAINT_WHITE)
+    _lay(
+        paint,
+        colour,
+        where,
+        np.clip(cover, 0, 1),
+        PAINT_YELLOW if marking.colour == "yellow" else PAINT_WHITE,
+    )
 
 
-def _paint_crossing(scene: Scene, crossing: Crossing, s: F32, d: F32, along: F32, across: F32, paint: F32, colour: F32) -> None:
+def _paint_crossing(
+    scene: Scene, crossing: Crossing, s: F32, d: F32, along: F32, across: F32, paint: F32, colour: F32
+) -> None:
     road = scene.road
     w = crossing.half_width_m
     for sign in (-1, 1):
         near, far = sorted((crossing.s_m + sign * (w + 1.2), crossing.s_m + sign * (w + 1.2 + CROSS_WALK_M)))
         if crossing.zebra:
-            where = np.flatnonzero((s > near - along) & (s < far + along) & (d < road.left_m - 0.3) & (d > road.right_m + 0.3))
+            where = np.flatnonzero(
+                (s > near - along) & (s < far + along) & (d < road.left_m - 0.3) & (d > road.right_m + 0.3)
+            )
             if len(where):
-                cover = band(s[where], near, far, along[where]) * pulses(d[where] - road.right_m, 0.5, 0.5, across[where])
+                cover = band(s[where], near, far, along[where]) * pulses(
+                    d[where] - road.right_m, 0.5, 0.5, across[where]
+                )
                 _lay(paint, colour, where, cover, PAINT_WHITE)
         stop = crossing.s_m + sign * (w + (5.6 if crossing.zebra else 1.6))
         lanes = [lane for lane in scene.lanes if lane.direction == -sign]
@@ -205,9 +241,13 @@ def _paint_crossing(scene: Scene, crossing: Crossing, s: F32, d: F32, along: F32
             high = max(lane.centre_m + lane.width_m / 2 for lane in lanes) - 0.15
             where = np.flatnonzero((np.abs(s - stop) < 0.3 + along) & (d > low) & (d < high))
             if len(where):
-                _lay(paint, colour, where, band(s[where], stop - 0.22, stop + 0.22, along[where]), PAINT_WHITE)
+                _lay(
+                    paint, colour, where, band(s[where], stop - 0.22, stop + 0.22, along[where]), PAINT_WHITE
+                )
     # The lane line of the crossing road, beyond the junction.
-    where = np.flatnonzero((np.abs(s - crossing.s_m) < 0.2 + along) & ((d > road.left_m + 4) | (d < road.right_m - 4)))
+    where = np.flatnonzero(
+        (np.abs(s - crossing.s_m) < 0.2 + along) & ((d > road.left_m + 4) | (d < road.right_m - 4))
+    )
     if len(where):
         cover = band(s[where], crossing.s_m - 0.07, crossing.s_m + 0.07, along[where])
         _lay(paint, colour, where, cover, PAINT_YELLOW if (road.seed & 1) else PAINT_WHITE)

@@ -27,7 +27,8 @@ def lens_regions(amount: float, camera: Camera, seed: int) -> tuple[IgnoreRegion
     if drops is None:
         return ()
     return tuple(
-        IgnoreRegion(reason="lens_drop", box2d=Box2d(left=x0, top=y0, right=x1, bottom=y1)) for x0, y0, x1, y1 in drops.boxes
+        IgnoreRegion(reason="lens_drop", box2d=Box2d(left=x0, top=y0, right=x1, bottom=y1))
+        for x0, y0, x1, y1 in drops.boxes
     )
 
 
@@ -48,7 +49,9 @@ def label_frame(
             continue
         pixels = int(seen[thing.id]) if thing.id < len(seen) else 0
         if pixels >= MIN_PIXELS:
-            label = _label(t, number, thing, stage, pixels, frame.amodal.get(thing.id, pixels), pose, camera, lit)
+            label = _label(
+                t, number, thing, stage, pixels, frame.amodal.get(thing.id, pixels), pose, camera, lit
+            )
             if label is not None:
                 found.append(label)
     return FrameLabels(frame=t, objects=tuple(sorted(found, key=lambda o: o.id)), ignore=ignore)
@@ -78,10 +81,14 @@ def _label(
     left, top, right, bottom = (float(x) for x in (u.min(), v.min(), u.max() + 1, v.max() + 1))
     if not near.all():
         # What reaches behind the camera fills the frame towards that side.
-        left, right = (min(left, -0.5), right) if eye[:, 0].mean() < 0 else (left, max(right, camera.width + 0.5))
+        left, right = (
+            (min(left, -0.5), right) if eye[:, 0].mean() < 0 else (left, max(right, camera.width + 0.5))
+        )
         bottom = max(bottom, camera.height + 0.5)
     area = max((right - left) * (bottom - top), 1e-6)
-    inside = max(min(right, camera.width) - max(left, 0), 0) * max(min(bottom, camera.height) - max(top, 0), 0)
+    inside = max(min(right, camera.width) - max(left, 0), 0) * max(
+        min(bottom, camera.height) - max(top, 0), 0
+    )
     range_m = float(np.linalg.norm(eye.mean(0)))
     attributes = {"kind": thing.kind, "speed_m_s": f"{float(thing.speed[t]):.2f}"}
     lamps = lit.get(thing.id)
@@ -111,8 +118,14 @@ def _box3d(t: int, thing: Thing, points: Floats | None, pose: Floats) -> Box3d:
         low, high = points.min(0), points.max(0)
         middle = (low + high) / 2
         span = np.maximum(high - low, 0.05)
-        return Box3d(center_m=(float(middle[0]), float(middle[1]), float(middle[2])), size_m=(float(span[2]), float(span[1]), float(span[0])), yaw_rad=yaw)
+        return Box3d(
+            center_m=(float(middle[0]), float(middle[1]), float(middle[2])),
+            size_m=(float(span[2]), float(span[1]), float(span[0])),
+            yaw_rad=yaw,
+        )
     length, width, height = thing.rig.size
     centre = body[:3, 3] + body[:3, 2] * (height / 2)
     seen = pose[:3, :3].T @ (centre - pose[:3, 3])
-    return Box3d(center_m=(float(seen[0]), float(seen[1]), float(seen[2])), size_m=(length, height, width), yaw_rad=yaw)
+    return Box3d(
+        center_m=(float(seen[0]), float(seen[1]), float(seen[2])), size_m=(length, height, width), yaw_rad=yaw
+    )

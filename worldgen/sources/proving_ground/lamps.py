@@ -22,7 +22,9 @@ SIGNALS = {
 }
 
 
-def states(scene: Scene, tracks: dict[int, Track], weather: Weather, edits: tuple[Edit, ...], t: int, seconds: float) -> dict[int, frozenset[str]]:
+def states(
+    scene: Scene, tracks: dict[int, Track], weather: Weather, edits: tuple[Edit, ...], t: int, seconds: float
+) -> dict[int, frozenset[str]]:
     """Return the lamps that are lit, by object id: of actors `LAMPS`, of traffic lights their state."""
     found: dict[int, frozenset[str]] = {}
     for actor in scene.actors:
@@ -72,7 +74,15 @@ def emission(stage: Stage, lit: dict[int, frozenset[str]], weather: Weather) -> 
     return out
 
 
-def lights(scene: Scene, stage: Stage, lit: dict[int, frozenset[str]], weather: Weather, t: int, position: npt.NDArray[np.floating], rotation: npt.NDArray[np.floating]) -> Lights:
+def lights(
+    scene: Scene,
+    stage: Stage,
+    lit: dict[int, frozenset[str]],
+    weather: Weather,
+    t: int,
+    position: npt.NDArray[np.floating],
+    rotation: npt.NDArray[np.floating],
+) -> Lights:
     """Return the lamps whose light falls on their surroundings in frame `t`."""
     rows: list[tuple[np.ndarray, tuple[float, float, float] | np.ndarray, np.ndarray, bool]] = []
     if weather.night > 0.02:
@@ -85,7 +95,14 @@ def lights(scene: Scene, stage: Stage, lit: dict[int, frozenset[str]], weather: 
             base = position * [1, 1, 0] + forward * 1.5
             for side in (0.65, -0.65):
                 axis = forward
-                rows.append((base + left * side + [0, 0, 0.68], np.array(HEAD) * 80 * power, axis / np.linalg.norm(axis), True))
+                rows.append(
+                    (
+                        base + left * side + [0, 0, 0.68],
+                        np.array(HEAD) * 80 * power,
+                        axis / np.linalg.norm(axis),
+                        True,
+                    )
+                )
         for thing in stage.things:
             place = thing.poses[t][:3, 3]
             away = float(np.linalg.norm(place - position))
@@ -100,10 +117,24 @@ def lights(scene: Scene, stage: Stage, lit: dict[int, frozenset[str]], weather: 
             on = lit.get(thing.id, frozenset()) if thing.id else frozenset()
             half = thing.rig.size[0] / 2
             if "head" in on:
-                rows.append((place + turn @ np.array([half, 0.0, 0.7]), np.array(HEAD) * 45 * power, turn @ np.array([1.0, 0, 0]), True))
+                rows.append(
+                    (
+                        place + turn @ np.array([half, 0.0, 0.7]),
+                        np.array(HEAD) * 45 * power,
+                        turn @ np.array([1.0, 0, 0]),
+                        True,
+                    )
+                )
             if ("tail" in on or "brake" in on) and ahead > 0:
                 strength = 1.8 if "brake" in on else 0.45
-                rows.append((place + turn @ np.array([-half - 0.3, 0.0, 0.75]), np.array(TAIL) * strength * power, turn @ np.array([-1.0, 0, -0.1]), False))
+                rows.append(
+                    (
+                        place + turn @ np.array([-half - 0.3, 0.0, 0.75]),
+                        np.array(TAIL) * strength * power,
+                        turn @ np.array([-1.0, 0, -0.1]),
+                        False,
+                    )
+                )
     if not rows:
         empty = np.zeros((0, 3), np.float32)
         return Lights(empty, empty, empty, np.zeros(0, bool))

@@ -95,13 +95,14 @@ def weather_of(sky: Sky, spec: Spec | None) -> Weather:
         ambient = ambient * (1 - thick) + thick * ambient.mean() * rgb(1.1, 0.9, 0.66)
     dark = 1.0 - day
     lamps = asked.headlights == "on" or (
-        asked.headlights == "auto" and (elevation < 1.0 or (asked.fog_mor_m or 1e9) < 200 or rain > 8 or (elevation < 4 and okta >= 7))
+        asked.headlights == "auto"
+        and (elevation < 1.0 or (asked.fog_mor_m or 1e9) < 200 or rain > 8 or (elevation < 4 and okta >= 7))
     )
     warm = sky.warmth * 0.05
     white = rgb(1 + warm, 1.0, 1 - warm)
     level = float((direct * max(np.sin(el), 0.12)).mean() + ambient.mean())
     # The camera opens up as light fails, but not without limit: that is what makes a night dark.
-    gain = float(np.clip(1.15 / max(level, 1e-4), 0.8, 9.0) ** 0.6)
+    gain = float(np.clip(1.4 / max(level, 1e-4), 0.8, 9.0) ** 0.6)
     exposure = gain * sky.contrast * 2.0 ** (asked.exposure_stops or 0.0)
     wetness = asked.wetness if asked.wetness is not None else float(np.clip(rain / 6.0, 0, 0.8)) ** 0.6
     return Weather(

@@ -56,7 +56,12 @@ def snow(rate_mm_h: float, seed: int) -> Swarm:
     diameter_m = rng.gamma(3.0, 0.0032, count) + 0.004
     wind = rng.normal(0, 0.8, 2)
     velocity = np.stack(
-        (wind[0] + rng.normal(0, 0.35, count), wind[1] + rng.normal(0, 0.35, count), -rng.uniform(0.7, 1.5, count)), 1
+        (
+            wind[0] + rng.normal(0, 0.35, count),
+            wind[1] + rng.normal(0, 0.35, count),
+            -rng.uniform(0.7, 1.5, count),
+        ),
+        1,
     )
     return Swarm(rng.random((count, 3)) * BOX_M, diameter_m, velocity, 0.9)
 
@@ -105,7 +110,15 @@ def draw_swarm(
     level = np.round(alpha * fade * 255).astype(int)
     for k in order:
         if level[k] > 3:
-            cv2.line(layer, (int(a16[k, 0]), int(a16[k, 1])), (int(b16[k, 0]), int(b16[k, 1])), int(level[k]), int(stroke[k]), cv2.LINE_AA, 4)
+            cv2.line(
+                layer,
+                (int(a16[k, 0]), int(a16[k, 1])),
+                (int(b16[k, 0]), int(b16[k, 1])),
+                int(level[k]),
+                int(stroke[k]),
+                cv2.LINE_AA,
+                4,
+            )
     soft = cv2.GaussianBlur(layer, (0, 0), 0.45 + 0.25 * pixel) if swarm.opacity > 0.85 else layer
     cover = (soft.astype(np.float32) / 255.0)[..., None]
     glow = weather.ambient * np.float32(0.95)
@@ -116,17 +129,30 @@ def draw_swarm(
     return np.asarray(light * (1 - cover) + glow * cover, np.float32)
 
 
-def draw_spray(light: F32, stage: Stage, t: int, pose: Floats, camera: Camera, depth: F32, weather: Weather) -> F32:
+def draw_spray(
+    light: F32, stage: Stage, t: int, pose: Floats, camera: Camera, depth: F32, weather: Weather
+) -> F32:
     """Draw the mist that wheels throw up behind moving vehicles."""
     h, w = depth.shape
     layer = np.zeros((h, w), np.float32)
     for thing in stage.things:
-        if thing.kind not in ("car", "suv", "van", "truck", "bus") or float(thing.speed[t]) < 5 or not thing.visible[t]:
+        if (
+            thing.kind not in ("car", "suv", "van", "truck", "bus")
+            or float(thing.speed[t]) < 5
+            or not thing.visible[t]
+        ):
             continue
         rng = np.random.default_rng([thing.id, t, 0x59])
         size = 1.7 if thing.kind in ("truck", "bus") else 1.0
         back = rng.uniform(0.2, 5.0 * size, 16)
-        body = np.stack((-thing.rig.size[0] / 2 - back, rng.normal(0, 0.55 * size, 16), 0.15 + 0.16 * back * rng.uniform(0.3, 1.4, 16)), 1)
+        body = np.stack(
+            (
+                -thing.rig.size[0] / 2 - back,
+                rng.normal(0, 0.55 * size, 16),
+                0.15 + 0.16 * back * rng.uniform(0.3, 1.4, 16),
+            ),
+            1,
+        )
         world = body @ thing.poses[t][:3, :3].T + thing.poses[t][:3, 3]
         eye = (world - pose[:3, 3]) @ pose[:3, :3]
         for (x, y, z), behind in zip(eye, back, strict=True):
@@ -134,11 +160,13 @@ def draw_spray(light: F32, stage: Stage, t: int, pose: Floats, camera: Camera, d
                 continue
             u, v = x / z * camera.fx + camera.cx, y / z * camera.fy + camera.cy
             if 0 <= u < w and 0 <= v < h and depth[int(v), int(u)] > z - 1.0:
-                strength = weather.spray * min(float(thing.speed[t]) / 18, 1.2) * 0.075 * (1 - behind / (6 * size))
+                strength = (
+                    weather.spray * min(float(thing.speed[t]) / 18, 1.2) * 0.042 * (1 - behind / (6 * size))
+                )
                 radius = max((0.35 + 0.13 * behind) * camera.fx / z, 1.0)
                 _blot(layer, u, v, radius, strength)
     cover = np.clip(layer, 0, 0.75)[..., None]
-    return np.asarray(light * (1 - cover) + weather.ambient * np.float32(0.85) * cover, np.float32)
+    return np.asarray(light * (1 - cover) + weather.ambient * np.float32(0.7) * cover, np.float32)
 
 
 def _blot(layer: F32, u: float, v: float, radius: float, strength: float) -> None:
@@ -182,7 +210,9 @@ def lens_drops(amount: float, camera: Camera, seed: int) -> LensDrops | None:
         cover = np.where(inside, np.maximum(cover, soft), cover)
         map_x = np.where(inside, x - (columns - x) * 5.0, map_x)
         map_y = np.where(inside, y * 0.6 + h * 0.2 - (rows - y) * 5.0, map_y)
-        boxes.append((x - radius * 1.15, y - radius * stretch * 1.15, x + radius * 1.15, y + radius * stretch * 1.15))
+        boxes.append(
+            (x - radius * 1.15, y - radius * stretch * 1.15, x + radius * 1.15, y + radius * stretch * 1.15)
+        )
     return LensDrops(cover, np.clip(map_x, 0, w - 1), np.clip(map_y, 0, h - 1), tuple(boxes))
 
 

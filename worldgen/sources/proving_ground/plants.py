@@ -20,7 +20,11 @@ def plant_mesh(plant: Plant) -> Mesh:
     if plant.kind in ("conifer", "poplar"):
         mesh.add(prism((0, 0), (0.04 * h * 0.5, 0.02), (0, h * 0.3), 5), bark, STONE, tag=int(Tag.VEGETATION))
         levels = np.linspace(0.16, 0.95, 11)
-        wide = (1.02 - levels) if plant.kind == "conifer" else np.sin(np.clip(levels, 0.05, 1) * np.pi) * 0.75 + 0.12
+        wide = (
+            (1.02 - levels)
+            if plant.kind == "conifer"
+            else np.sin(np.clip(levels, 0.05, 1) * np.pi) * 0.75 + 0.12
+        )
         centres, sizes = [], []
         for z, w in zip(levels, wide, strict=True):
             for _ in range(2 if w > 0.3 else 1):
@@ -32,7 +36,12 @@ def plant_mesh(plant: Plant) -> Mesh:
         return mesh
     trunk = max(0.022 * h, 0.06) * float(rng.uniform(0.8, 1.3))
     fork = h * float(rng.uniform(0.3, 0.42))
-    mesh.add(prism((0, 0), (trunk * 1.3, trunk * 0.8), (0, fork + r * 0.5), 6), bark, STONE, tag=int(Tag.VEGETATION))
+    mesh.add(
+        prism((0, 0), (trunk * 1.3, trunk * 0.8), (0, fork + r * 0.5), 6),
+        bark,
+        STONE,
+        tag=int(Tag.VEGETATION),
+    )
     middle = (h + fork) / 2
     tall = (h - fork) / 2
     centres = _ball(rng, 17, (0, 0, middle), (r * 0.68, r * 0.68, tall * 0.7))
@@ -40,7 +49,9 @@ def plant_mesh(plant: Plant) -> Mesh:
     return mesh
 
 
-def _ball(rng: np.random.Generator, n: int, centre: tuple[float, float, float], size: tuple[float, float, float]) -> np.ndarray:
+def _ball(
+    rng: np.random.Generator, n: int, centre: tuple[float, float, float], size: tuple[float, float, float]
+) -> np.ndarray:
     direction = rng.standard_normal((n, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     return np.asarray(direction * rng.uniform(0.45, 1.0, (n, 1)) * size + centre)
@@ -60,6 +71,15 @@ def _cards(
         yaw = rng.uniform(-0.7, 0.7)
         across = np.array([np.sin(yaw), np.cos(yaw), 0.0]) * size
         up = np.array([rng.uniform(-0.25, 0.25), rng.uniform(-0.2, 0.2), 1.0]) * size
-        quad = np.array([centre + across - up, centre - across - up, centre - across + up, centre + across + up])
+        quad = np.array(
+            [centre + across - up, centre - across - up, centre - across + up, centre + across + up]
+        )
         shade = np.array(plant.colour) * rng.uniform(0.8, 1.2)
-        mesh.add(quad, shade, LEAVES, two_sided=True, param=(*heart, float(rng.integers(1 << 16))), tag=int(Tag.VEGETATION))
+        mesh.add(
+            quad,
+            shade,
+            LEAVES,
+            two_sided=True,
+            param=(*heart, float(rng.integers(1 << 16))),
+            tag=int(Tag.VEGETATION),
+        )

@@ -26,7 +26,16 @@ PIXELS = 1 << 24
 class Renderer:
     """Renders the frames of one drive; what does not change is made once."""
 
-    def __init__(self, scene: Scene, stage: Stage, weather: Weather, camera: Camera, poses: Floats, times: Floats, seed: int) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        stage: Stage,
+        weather: Weather,
+        camera: Camera,
+        poses: Floats,
+        times: Floats,
+        seed: int,
+    ) -> None:
         """Prepare what all frames share."""
         self.scene, self.stage, self.weather, self.camera, self.poses = scene, stage, weather, camera, poses
         self.skyline = skyline_of(scene.backdrop, scene.place)
@@ -55,6 +64,7 @@ class Renderer:
             shade_height=height,
             shade_cover=cover,
             contact=_contact(self.stage, t, self.grid),
+            frame=t,
             seconds=seconds,
         )
         plan = plan_samples(view)
@@ -81,7 +91,10 @@ class Renderer:
             return {}
         eye = (faces.corners[own] - position) @ rotation
         polygons = view_polygons(eye, self.pixels, self.stage.two_sided[faces.index[own]])
-        keys = [ids[own][polygons.source[bits.polygon]] * PIXELS + bits.pixel for bits in fragments_of(polygons, self.pixels.width)]
+        keys = [
+            ids[own][polygons.source[bits.polygon]] * PIXELS + bits.pixel
+            for bits in fragments_of(polygons, self.pixels.width)
+        ]
         covered = np.unique(np.concatenate(keys)) // PIXELS if keys else np.zeros(0, np.int64)
         found, counts = np.unique(covered, return_counts=True)
         return {int(k): int(n) for k, n in zip(found, counts, strict=True)}
@@ -126,7 +139,7 @@ def _contact(stage: Stage, t: int, grid: Grid) -> npt.NDArray[np.float32]:
     coarse = 4
     small = np.zeros((grid.rows // coarse + 1, grid.columns // coarse + 1), np.float32)
     for thing in stage.things:
-        if thing.kind in ("guard_rail", "fence", "gantry", "pole") or not thing.visible[t]:
+        if thing.kind in ("guard_rail", "fence", "gantry", "pole", "ego") or not thing.visible[t]:
             continue
         pose = thing.poses[t]
         if pose[2, 3] > 0.3:
@@ -145,4 +158,6 @@ def _contact(stage: Stage, t: int, grid: Grid) -> npt.NDArray[np.float32]:
         points = np.stack((column, row), 1) / coarse * 16
         cv2.fillConvexPoly(small, points.astype(np.int32), strength, cv2.LINE_8, 4)
     small = cv2.GaussianBlur(small, (0, 0), 0.30 / (grid.cell * coarse))
-    return cv2.resize(small, (small.shape[1] * coarse, small.shape[0] * coarse))[: out.shape[0], : out.shape[1]]
+    return cv2.resize(small, (small.shape[1] * coarse, small.shape[0] * coarse))[
+        : out.shape[0], : out.shape[1]
+    ]

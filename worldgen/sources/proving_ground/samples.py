@@ -22,7 +22,14 @@ _TENT = ((0, 0.25), (1, 0.5), (2, 0.25))
 
 def sample_lens(camera: Camera) -> Lens:
     """Return the lens of the sample grid."""
-    return Lens(2 * camera.width + 1, 2 * camera.height + 1, 2 * camera.fx, 2 * camera.fy, 2 * camera.cx + 1, 2 * camera.cy + 1)
+    return Lens(
+        2 * camera.width + 1,
+        2 * camera.height + 1,
+        2 * camera.fx,
+        2 * camera.fy,
+        2 * camera.cx + 1,
+        2 * camera.cy + 1,
+    )
 
 
 def centres(flat: npt.NDArray[np.generic], lens: Lens) -> npt.NDArray[np.generic]:
@@ -44,7 +51,11 @@ class Plan:
 def plan_samples(view: View) -> Plan:
     """Choose the samples to light."""
     lens = view.lens
-    seen = np.where(view.face >= 0, view.face + 3, view.background).astype(np.int32).reshape(lens.height, lens.width)
+    seen = (
+        np.where(view.face >= 0, view.face + 3, view.background)
+        .astype(np.int32)
+        .reshape(lens.height, lens.width)
+    )
     h, w = lens.height // 2, lens.width // 2
     blocks = [seen[y : y + 2 * h : 2, x : x + 2 * w : 2] for y in range(3) for x in range(3)]
     mixed = np.zeros((h, w), bool)

@@ -164,7 +164,9 @@ class Plant(Value):
 class Furniture(Value):
     """A thing beside the road that does not move."""
 
-    kind: Literal["street_light", "pole", "sign", "bollard", "bin", "fence", "guard_rail", "shelter", "gantry", "cone"]
+    kind: Literal[
+        "street_light", "pole", "sign", "bollard", "bin", "fence", "guard_rail", "shelter", "gantry", "cone"
+    ]
     id: int = 0
     """Instance id of signs; 0 for what is not labelled."""
     s_m: float

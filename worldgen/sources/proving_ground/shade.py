@@ -51,6 +51,7 @@ class Setting:
     shade_cover: F32
     contact: F32
     """Darkness of the ground under things, 0..1, on the same grid."""
+    frame: int
     seconds: float
 
 
@@ -89,7 +90,9 @@ def _points(view: View, where: npt.NDArray[np.intp]) -> F32:
     return view.rays[where] * view.depth[where, None] + view.position.astype(np.float32)
 
 
-def _sky(view: View, setting: Setting, where: npt.NDArray[np.intp], radiance: F32, tag: npt.NDArray[np.uint8]) -> None:
+def _sky(
+    view: View, setting: Setting, where: npt.NDArray[np.intp], radiance: F32, tag: npt.NDArray[np.uint8]
+) -> None:
     tag[where] = 11
     rays = view.rays[where]
     rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
@@ -101,8 +104,12 @@ def _sky(view: View, setting: Setting, where: npt.NDArray[np.intp], radiance: F3
         lit = float(np.clip((8 - weather.clouds * 8) / 4, 0, 1))
         low = float(np.clip(1 - abs(weather.elevation_deg) / 25, 0, 1))
         halo = np.clip(cos, 0, 1)
-        tint = weather.sun_rgb / 2.3 + np.float32(low * 0.2) * np.array([1.0, 0.5, 0.2], np.float32) * (weather.elevation_deg > -6)
-        glow = (0.25 + 0.5 * low) * halo**6 + (0.9 * halo**60 + 4.0 * halo**900) * (weather.elevation_deg > -0.5)
+        tint = weather.sun_rgb / 2.3 + np.float32(low * 0.2) * np.array([1.0, 0.5, 0.2], np.float32) * (
+            weather.elevation_deg > -6
+        )
+        glow = (0.25 + 0.5 * low) * halo**6 + (0.9 * halo**60 + 4.0 * halo**900) * (
+            weather.elevation_deg > -0.5
+        )
         colour = colour + (glow * lit)[:, None] * tint
         disc = (cos > 0.99993) & (weather.elevation_deg > -0.5)
         colour[disc] += weather.sun_rgb * np.float32(25.0 * lit)
@@ -118,7 +125,7 @@ def _clouds(rays: F32, cos: F32, setting: Setting, colour: F32) -> F32:
     weather = setting.weather
     up = np.maximum(rays[:, 2], 0.0) + 0.09
     drift = setting.scene.seed % 97 / 97.0 + setting.seconds * 0.0006
-    u, v = rays[:, 0] / up * 0.06 + drift, rays[:, 1] / up * 0.06 + setting.scene.seed % 53 / 53.0
+    u, v = rays[:, 0] / up * 0.16 + drift, rays[:, 1] / up * 0.16 + setting.scene.seed % 53 / 53.0
     puff = sample(fractal(6, 4, 31), u, v) * 0.75 + 0.35 * sample(fractal(4, 4, 32), u * 0.37, v * 0.37)
     threshold = 1.5 - 3.0 * weather.clouds
     thick = np.clip((puff - threshold) * 0.75, 0, 1)
@@ -138,7 +145,9 @@ def _clouds(rays: F32, cos: F32, setting: Setting, colour: F32) -> F32:
     return np.asarray(colour + (tone - colour) * cover[:, None], np.float32)
 
 
-def _skyline(view: View, setting: Setting, where: npt.NDArray[np.intp], radiance: F32, tag: npt.NDArray[np.uint8]) -> None:
+def _skyline(
+    view: View, setting: Setting, where: npt.NDArray[np.intp], radiance: F32, tag: npt.NDArray[np.uint8]
+) -> None:
     scene, weather = setting.scene, setting.weather
     if len(where) == 0:
         return
@@ -158,7 +167,12 @@ def _skyline(view: View, setting: Setting, where: npt.NDArray[np.intp], radiance
 
 
 def _ground(
-    view: View, setting: Setting, where: npt.NDArray[np.intp], radiance: F32, tag: npt.NDArray[np.uint8], gloss: F32
+    view: View,
+    setting: Setting,
+    where: npt.NDArray[np.intp],
+    radiance: F32,
+    tag: npt.NDArray[np.uint8],
+    gloss: F32,
 ) -> None:
     if len(where) == 0:
         return
@@ -205,7 +219,9 @@ def _snow_on_ground(
         offset = np.abs(d - lane.centre_m)
         tracks = np.maximum(tracks, np.exp(-(((offset - 0.78) / 0.26) ** 2)))
     bare = road * (0.55 + 0.45 * tracks)
-    amount = np.clip(cover * 2.6 - 0.55 - bare * (1.25 - cover * 0.45) * tracks * 1.2 - bare * 0.3 + 0.30 * rough, 0, 1)
+    amount = np.clip(
+        cover * 2.6 - 0.55 - bare * (1.25 - cover * 0.45) * tracks * 1.2 - bare * 0.3 + 0.30 * rough, 0, 1
+    )
     grain = nearest(fractal(5, 32, 3), s / 2.3, d / 2.3) * np.exp(-long / 0.3)
     white = SNOW * (0.93 + 0.05 * rough + 0.05 * grain)[:, None] * (1 - 0.22 * road * tracks)[:, None]
     return np.asarray(albedo + (white - albedo) * amount[:, None], np.float32), amount
@@ -221,9 +237,13 @@ def lamp_light(lights: Lights, points: F32, normal: F32) -> F32:
     order = np.argsort(cell, kind="stable")
     cell, points, normal = cell[order], points[order], normal[order]
     out = np.zeros_like(points)
-    for position, colour, direction, is_beam in zip(lights.position, lights.colour, lights.direction, lights.is_beam, strict=True):
+    for position, colour, direction, is_beam in zip(
+        lights.position, lights.colour, lights.direction, lights.is_beam, strict=True
+    ):
         reach = float(np.sqrt(colour.max() / DIMMEST))
-        begin, end = np.searchsorted(cell, [int((position[0] - reach) * 0.5) - 1, int((position[0] + reach) * 0.5) + 1])
+        begin, end = np.searchsorted(
+            cell, [int((position[0] - reach) * 0.5) - 1, int((position[0] + reach) * 0.5) + 1]
+        )
         if begin == end:
             continue
         away = position - points[begin:end]
@@ -255,7 +275,12 @@ def _beam(toward: F32, axis: F32) -> F32:
 
 
 def _surfaces(
-    view: View, setting: Setting, where: npt.NDArray[np.intp], radiance: F32, tag: npt.NDArray[np.uint8], instance: npt.NDArray[np.int32]
+    view: View,
+    setting: Setting,
+    where: npt.NDArray[np.intp],
+    radiance: F32,
+    tag: npt.NDArray[np.uint8],
+    instance: npt.NDArray[np.int32],
 ) -> None:
     if len(where) == 0:
         return
@@ -271,17 +296,38 @@ def _surfaces(
     albedo = stage.colour[index].copy()
     gloss = np.zeros(len(where), np.float32)
     emitted = setting.emission[stage.lamp[index]]
-    for kind, value in ((PAINT, 0.9), (GLASS, 1.0), (METAL, 0.35), (RUBBER, 0.03), (SKIN, 0.03), (CLOTH, 0.0), (SIGN, 0.12)):
+    for kind, value in (
+        (PAINT, 0.9),
+        (GLASS, 1.0),
+        (METAL, 0.35),
+        (RUBBER, 0.03),
+        (SKIN, 0.03),
+        (CLOTH, 0.0),
+        (SIGN, 0.12),
+    ):
         gloss[material == kind] = value
     at = np.flatnonzero(material == FACADE)
     if len(at):
-        pane, shine, lit = _facade(setting, faces, row[at], points[at], normal[at], depth[at] / view.lens.fx * view.spread, stage.param[index[at]], albedo[at])
+        pane, shine, lit = _facade(
+            setting,
+            faces,
+            row[at],
+            points[at],
+            normal[at],
+            depth[at] / view.lens.fx * view.spread,
+            stage.param[index[at]],
+            albedo[at],
+        )
         albedo[at], gloss[at] = pane, shine
         emitted[at] += lit
     at = np.flatnonzero(material == LEAVES)
     if len(at):
         normal = normal.copy()
         albedo[at], normal[at] = _leaves(view, stage, row[at], index[at], points[at], depth[at], albedo[at])
+    at = np.flatnonzero(material == PAINT)
+    if len(at):
+        normal = normal.copy()
+        normal[at] = _rounded(setting, index[at], points[at], normal[at])
     at = np.flatnonzero((material == ROOF) | (material == STONE))
     if len(at):
         grain = sample(fractal(4, 16, 51), (points[at, 0] + points[at, 2]) / 7.0, points[at, 1] / 7.0)
@@ -304,7 +350,9 @@ def _surfaces(
     colour = albedo * light
     shiny = np.flatnonzero(gloss > 0.02)
     if len(shiny):
-        colour[shiny] += _mirror(view, setting, where[shiny], points[shiny], normal[shiny], gloss[shiny], shaded[shiny])
+        colour[shiny] += _mirror(
+            view, setting, where[shiny], points[shiny], normal[shiny], gloss[shiny], shaded[shiny]
+        )
     radiance[where] = colour + emitted
 
 
@@ -327,7 +375,13 @@ def _in_shade(setting: Setting, points: F32, lit: npt.NDArray[np.bool_]) -> F32:
 
 
 def _mirror(
-    view: View, setting: Setting, where: npt.NDArray[np.intp], points: F32, normal: F32, gloss: F32, shaded: F32
+    view: View,
+    setting: Setting,
+    where: npt.NDArray[np.intp],
+    points: F32,
+    normal: F32,
+    gloss: F32,
+    shaded: F32,
 ) -> F32:
     """What smooth surfaces reflect of sky, ground and sun (Schlick's Fresnel term)."""
     weather = setting.weather
@@ -337,13 +391,29 @@ def _mirror(
     back = ray + 2 * cos[:, None] * normal
     fresnel = 0.045 + 0.955 * (1 - cos) ** 5
     sky = weather.sky_rgb(back[:, 2]) * np.float32(0.9)
-    ground = weather.ambient * np.float32(0.11) + weather.sun_rgb * np.float32(0.07 * max(float(weather.sun[2]), 0))
+    ground = weather.ambient * np.float32(0.11) + weather.sun_rgb * np.float32(
+        0.07 * max(float(weather.sun[2]), 0)
+    )
     # Houses and trees stand around: the mirrored horizon is darker than the sky behind it.
     around = np.clip((back[:, 2] - 0.02) / 0.25, 0, 1)[:, None]
     world = ground * (1 - around) + sky * around
     sun = np.clip(back @ weather.sun.astype(np.float32), 0, 1)
     spark = (2.0 * sun**40 + 18.0 * sun**600) * (1 - shaded)
     return np.asarray(((fresnel * gloss)[:, None]) * (world + weather.sun_rgb * spark[:, None]), np.float32)
+
+
+def _rounded(setting: Setting, index: npt.NDArray[np.integer], points: F32, normal: F32) -> F32:
+    """Bulge painted panels: pressed metal is never flat, and its shading shows it."""
+    stage = setting.stage
+    part = stage.part[index]
+    pose = stage.poses[setting.frame][part]
+    local = np.einsum("nji,nj->ni", pose[:, :3, :3], points - pose[:, :3, 3]) - stage.centre[part]
+    reach = stage.radius[part]
+    bulge = local / np.stack((reach * 1.6, np.full_like(reach, 0.95), np.full_like(reach, 0.62)), 1)
+    bulge = np.clip(bulge, -1.3, 1.3) * [0.30, 0.42, 0.45]
+    bulge *= np.where(reach < 3.4, 1.0, 0.0)[:, None]
+    out = normal + np.einsum("nij,nj->ni", pose[:, :3, :3], bulge)
+    return np.asarray(out / np.linalg.norm(out, axis=1, keepdims=True), np.float32)
 
 
 def _snow_on_things(
@@ -360,7 +430,15 @@ def _snow_on_things(
     return np.asarray(albedo, np.float32), np.asarray(gloss * (1 - amount), np.float32)
 
 
-def _leaves(view: View, stage: Stage, row: npt.NDArray[np.integer], index: npt.NDArray[np.integer], points: F32, depth: F32, albedo: F32) -> tuple[F32, F32]:
+def _leaves(
+    view: View,
+    stage: Stage,
+    row: npt.NDArray[np.integer],
+    index: npt.NDArray[np.integer],
+    points: F32,
+    depth: F32,
+    albedo: F32,
+) -> tuple[F32, F32]:
     faces: Faces = view.faces
     shade_ = leaf_shade(faces, row, points, depth, view.lens)
     part = stage.part[index]
@@ -376,7 +454,14 @@ def _leaves(view: View, stage: Stage, row: npt.NDArray[np.integer], index: npt.N
 
 
 def _facade(
-    setting: Setting, faces: Faces, row: npt.NDArray[np.integer], points: F32, normal: F32, pixel: F32, param: F32, base: F32
+    setting: Setting,
+    faces: Faces,
+    row: npt.NDArray[np.integer],
+    points: F32,
+    normal: F32,
+    pixel: F32,
+    param: F32,
+    base: F32,
 ) -> tuple[F32, F32, F32]:
     """Windows, storeys, doors and stone of walls: albedo, gloss and light from inside."""
     weather = setting.weather
@@ -388,7 +473,9 @@ def _facade(
     span = np.linalg.norm(faces.corners[row, 1] - faces.corners[row, 0], axis=1).astype(np.float32)
     u = np.where(u < 0, u + span, u)
     wish_bay = np.array([3.1, 1.6, 2.6, 2.7, 6.0, 3.4], np.float32)[style] * (0.85 + 0.4 * hash01(seed, 3))
-    wish_storey = np.array([3.0, 3.4, 3.1, 2.9, 5.0, 3.6], np.float32)[style] * (0.95 + 0.15 * hash01(seed, 4))
+    wish_storey = np.array([3.0, 3.4, 3.1, 2.9, 5.0, 3.6], np.float32)[style] * (
+        0.95 + 0.15 * hash01(seed, 4)
+    )
     bays = np.maximum(np.round((span - 0.8) / wish_bay), 1)
     bay = (span - 0.8) / bays
     storey = top / np.maximum(np.round(top / wish_storey), 1)
@@ -410,7 +497,12 @@ def _facade(
 
     inside = (i >= 0) & (i < bays)
     window = bar(x, 0.5 - w / 2, 0.5 + w / 2, px) * bar(y, sill, sill + h, py) * inside
-    frame = bar(x, 0.5 - w / 2 - 0.035, 0.5 + w / 2 + 0.035, px) * bar(y, sill - 0.03, sill + h + 0.03, py) * inside - window
+    frame = (
+        bar(x, 0.5 - w / 2 - 0.035, 0.5 + w / 2 + 0.035, px)
+        * bar(y, sill - 0.03, sill + h + 0.03, py)
+        * inside
+        - window
+    )
     mullion = bar(np.abs(x - 0.5), 0.0, 0.018, px) * window * (style != 1)
     fade = np.clip(px * 1.2, 0, 1)
     mean = w * h
@@ -424,7 +516,9 @@ def _facade(
         wall[brick] *= (1 - 0.18 * (course > 0.42))[:, None]
     ribs = style == 4
     if ribs.any():
-        wall[ribs] *= (1 + 0.07 * np.sign(np.sin(u[ribs] * 2 * np.pi / 0.6)) * np.exp(-pixel[ribs] / 0.15))[:, None]
+        wall[ribs] *= (1 + 0.07 * np.sign(np.sin(u[ribs] * 2 * np.pi / 0.6)) * np.exp(-pixel[ribs] / 0.15))[
+            :, None
+        ]
     ledge = bar(y, np.float32(0.0), np.float32(0.05), py) * ((style == 0) | (style == 5))
     wall *= (1 - 0.22 * ledge)[:, None]
     trim = np.minimum(base * 0.5 + 0.3, 0.8)
@@ -464,5 +558,3 @@ def _air(view: View, setting: Setting, radiance: F32) -> None:
     through = np.exp(-weather.extinction * path).astype(np.float32)
     radiance *= through[:, None]
     radiance += weather.airlight * (1 - through)[:, None]
-
-

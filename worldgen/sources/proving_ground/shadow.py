@@ -48,23 +48,36 @@ class Shade:
         """Shade in frame `t`: height of shade per cell, and soft cover of the ground (0 lit .. 1 shaded)."""
         moving = np.flatnonzero(self.stage.moving[self.stage.part])
         keys = self._draw(moving, t, self.static) if len(moving) else self.static
-        height = (keys >> np.uint64(32)).astype(np.uint32).view(np.float32).reshape(self.grid.rows, self.grid.columns)
+        height = (
+            (keys >> np.uint64(32))
+            .astype(np.uint32)
+            .view(np.float32)
+            .reshape(self.grid.rows, self.grid.columns)
+        )
         cover = cv2.GaussianBlur((height > 0.02).astype(np.float32), (0, 0), max(0.10 / self.grid.cell, 0.7))
         return height, cover
 
-    def _draw(self, index: npt.NDArray[np.intp], t: int, start: npt.NDArray[np.uint64] | None) -> npt.NDArray[np.uint64]:
+    def _draw(
+        self, index: npt.NDArray[np.intp], t: int, start: npt.NDArray[np.uint64] | None
+    ) -> npt.NDArray[np.uint64]:
         stage, grid = self.stage, self.grid
         buffer = ZBuffer(np.zeros(0 if start is not None else grid.rows * grid.columns, np.float32))
         if start is not None:
             buffer.keys = start.copy()
         part = stage.part[index]
-        visible = np.array([thing.visible[t] for thing in stage.things])[stage.thing_of_part[part]]
+        visible = np.array([thing.visible[t] and thing.kind != "ego" for thing in stage.things])[
+            stage.thing_of_part[part]
+        ]
         index, part = index[visible], part[visible]
         if len(index) == 0:
             return buffer.keys
         poses = stage.poses[t]
-        world = np.einsum("nij,nkj->nki", poses[part, :3, :3], stage.corners[index]) + poses[part, None, :3, 3]
-        column, row = grid(world[..., 0] - self.slope[0] * world[..., 2], world[..., 1] - self.slope[1] * world[..., 2])
+        world = (
+            np.einsum("nij,nkj->nki", poses[part, :3, :3], stage.corners[index]) + poses[part, None, :3, 3]
+        )
+        column, row = grid(
+            world[..., 0] - self.slope[0] * world[..., 2], world[..., 1] - self.slope[1] * world[..., 2]
+        )
         faces = np.stack((column, row, np.maximum(world[..., 2], 1e-3)), -1)
         polygons = plan_polygons(faces, grid.columns, grid.rows)
         leaves = stage.material[index] == LEAVES
@@ -88,4 +101,8 @@ def read(texture: F32, grid: Grid, x: F32, y: F32) -> F32:
     pad = rows * width - n
     mx = np.pad(column.astype(np.float32), (0, pad)).reshape(rows, width)
     my = np.pad(row.astype(np.float32), (0, pad)).reshape(rows, width)
-    return np.asarray(cv2.remap(texture, mx, my, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0).reshape(-1)[:n])
+    return np.asarray(
+        cv2.remap(texture, mx, my, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0).reshape(
+            -1
+        )[:n]
+    )

@@ -93,13 +93,13 @@ class Stage:
 def rig_of(actor: Actor) -> Rig:
     """Build the body of an actor."""
     if actor.kind == "pedestrian":
-        return pedestrian(actor.colour, actor.trim, actor.seed, walks=abs(actor.speed_m_s) + abs(actor.across_m_s) > 0.1)
+        return pedestrian(
+            actor.colour, actor.trim, actor.seed, walks=abs(actor.speed_m_s) + abs(actor.across_m_s) > 0.1
+        )
     if actor.kind == "cyclist":
         return cyclist(actor.colour, actor.trim, actor.seed)
     body = vehicle(actor.kind, actor.colour, actor.seed)
-    wheels = tuple(
-        Part(wheel_mesh(w), (w.x, w.y, w.radius), "roll", radius=w.radius) for w in body.wheels
-    )
+    wheels = tuple(Part(wheel_mesh(w), (w.x, w.y, w.radius), "roll", radius=w.radius) for w in body.wheels)
     return Rig((Part(body.body), *wheels), body.size)
 
 
@@ -126,7 +126,17 @@ def static_things(scene: Scene, frames: int) -> list[Thing]:
     road = scene.road
     found: list[Thing] = []
 
-    def place(mesh: Mesh, s: float, d: float, tag: int, kind: str, *, turn: float = 0.0, id_: int = 0, category: str = "") -> None:
+    def place(
+        mesh: Mesh,
+        s: float,
+        d: float,
+        tag: int,
+        kind: str,
+        *,
+        turn: float = 0.0,
+        id_: int = 0,
+        category: str = "",
+    ) -> None:
         x, y, heading = (float(v) for v in road.world(s, d))
         points = mesh.points()
         size = (np.ptp(points[:, 0]), np.ptp(points[:, 1]), points[:, 2].max())
@@ -134,7 +144,18 @@ def static_things(scene: Scene, frames: int) -> list[Thing]:
         still = np.zeros(frames)
         rig = Rig((Part(mesh),), (float(size[0]), float(size[1]), float(size[2])))
         found.append(
-            Thing(id_, kind, category, tag, rig, np.broadcast_to(pose, (frames, 4, 4)), still, still, np.ones(frames, bool), False)
+            Thing(
+                id_,
+                kind,
+                category,
+                tag,
+                rig,
+                np.broadcast_to(pose, (frames, 4, 4)),
+                still,
+                still,
+                np.ones(frames, bool),
+                False,
+            )
         )
 
     for building in scene.buildings:
@@ -144,10 +165,28 @@ def static_things(scene: Scene, frames: int) -> list[Thing]:
     for item in scene.furniture:
         turn = 0.0 if item.facing == 1 else np.pi
         category = "traffic_sign" if item.kind in ("sign", "gantry") else ""
-        place(furniture_mesh(item), item.s_m, item.d_m, int(Tag.STATIC), item.kind, turn=turn, id_=item.id, category=category)
+        place(
+            furniture_mesh(item),
+            item.s_m,
+            item.d_m,
+            int(Tag.STATIC),
+            item.kind,
+            turn=turn,
+            id_=item.id,
+            category=category,
+        )
     for light in scene.traffic_lights:
         turn = 0.0 if light.facing == 1 else np.pi
-        place(traffic_light_mesh(light), light.s_m, light.d_m, int(Tag.TRAFFIC_LIGHT), "traffic_light", turn=turn, id_=light.id, category="traffic_light")
+        place(
+            traffic_light_mesh(light),
+            light.s_m,
+            light.d_m,
+            int(Tag.TRAFFIC_LIGHT),
+            "traffic_light",
+            turn=turn,
+            id_=light.id,
+            category="traffic_light",
+        )
     return found
 
 
@@ -156,12 +195,37 @@ def _nothing(frames: int) -> Thing:
     mesh = Mesh().add(np.zeros((4, 3)), (0.0, 0.0, 0.0))
     still = np.zeros(frames)
     poses = np.broadcast_to(np.eye(4), (frames, 4, 4))
-    return Thing(0, "nothing", "", 0, Rig((Part(mesh),), (0.0, 0.0, 0.0)), poses, still, still, np.zeros(frames, bool), False)
+    return Thing(
+        0,
+        "nothing",
+        "",
+        0,
+        Rig((Part(mesh),), (0.0, 0.0, 0.0)),
+        poses,
+        still,
+        still,
+        np.zeros(frames, bool),
+        False,
+    )
 
 
 def build_stage(things: list[Thing], frames: int) -> Stage:
     """Flatten things into arrays."""
-    columns: dict[str, list[np.ndarray]] = {k: [] for k in ("corners", "part", "colour", "material", "lamp", "param", "two_sided", "reach", "tag", "instance")}
+    columns: dict[str, list[np.ndarray]] = {
+        k: []
+        for k in (
+            "corners",
+            "part",
+            "colour",
+            "material",
+            "lamp",
+            "param",
+            "two_sided",
+            "reach",
+            "tag",
+            "instance",
+        )
+    }
     poses, centres, radii, owners, moving = [], [], [], [], []
     for number, thing in enumerate(things):
         for part in thing.rig.parts:
@@ -195,7 +259,11 @@ def build_stage(things: list[Thing], frames: int) -> Stage:
         return build_stage([_nothing(frames)], frames)
     flat = {k: np.concatenate(v) for k, v in columns.items()}
     owner_of_face = np.array(owners)[flat["part"]]
-    labelled = {n: np.flatnonzero((owner_of_face == n) & (flat["instance"] > 0)) for n, thing in enumerate(things) if thing.id}
+    labelled = {
+        n: np.flatnonzero((owner_of_face == n) & (flat["instance"] > 0))
+        for n, thing in enumerate(things)
+        if thing.id
+    }
     return Stage(
         things=tuple(things),
         corners=flat["corners"],

@@ -28,10 +28,19 @@ def building_mesh(building: Building) -> Mesh:
         eave = 0.4
         tiles = [(0.2, 0.08, 0.05), (0.08, 0.08, 0.09), (0.14, 0.1, 0.08)][int(rng.integers(3))]
         for side in (1, -1):
-            slope = np.array([[-x - eave, side * (y + eave), h - 0.2], [x + eave, side * (y + eave), h - 0.2], [x + eave, 0, ridge], [-x - eave, 0, ridge]])
+            slope = np.array(
+                [
+                    [-x - eave, side * (y + eave), h - 0.2],
+                    [x + eave, side * (y + eave), h - 0.2],
+                    [x + eave, 0, ridge],
+                    [-x - eave, 0, ridge],
+                ]
+            )
             mesh.add(slope if side < 0 else slope[::-1], tiles, ROOF, two_sided=True)
         for end in (1, -1):
-            gable = np.array([[end * x, -y, h], [end * x, y, h], [end * x, 0, ridge - 0.15], [end * x, 0, ridge - 0.15]])
+            gable = np.array(
+                [[end * x, -y, h], [end * x, y, h], [end * x, 0, ridge - 0.15], [end * x, 0, ridge - 0.15]]
+            )
             mesh.add(gable if end > 0 else gable[[1, 0, 2, 3]], b.colour, STONE)
         if rng.random() < 0.6:
             mesh.add(box((x * 0.3, x * 0.3 + 0.7), (-0.9, -0.3), (h, ridge + 0.6)), (0.25, 0.12, 0.09), STONE)
@@ -46,12 +55,23 @@ def building_mesh(building: Building) -> Mesh:
             if rng.random() < 0.7:
                 span = sorted(rng.uniform(-x + 0.5, x - 0.5, 2))
                 if span[1] - span[0] > 2:
-                    quad = np.array([[span[0], side * (y + 1.2), 2.75], [span[1], side * (y + 1.2), 2.75], [span[1], side * y, 3.25], [span[0], side * y, 3.25]])
+                    quad = np.array(
+                        [
+                            [span[0], side * (y + 1.2), 2.75],
+                            [span[1], side * (y + 1.2), 2.75],
+                            [span[1], side * y, 3.25],
+                            [span[0], side * y, 3.25],
+                        ]
+                    )
                     mesh.add(quad if side < 0 else quad[::-1], awning, PLAIN, two_sided=True)
     if b.style in ("flats", "glass", "hall") and rng.random() < 0.6:
         w = float(rng.uniform(2, 5))
         cx = float(rng.uniform(-x + w, x - w)) if x > w else 0.0
-        mesh.add(box((cx - w / 2, cx + w / 2), (-w / 2, w / 2), (h, h + float(rng.uniform(1.5, 3.5)))), (0.3, 0.3, 0.3), STONE)
+        mesh.add(
+            box((cx - w / 2, cx + w / 2), (-w / 2, w / 2), (h, h + float(rng.uniform(1.5, 3.5)))),
+            (0.3, 0.3, 0.3),
+            STONE,
+        )
     return mesh
 
 
@@ -74,7 +94,12 @@ def furniture_mesh(item: Furniture) -> Mesh:
         mesh.add(prism((0, 0), (0.24, 0.28), (0, 0.95), 8), (0.03, 0.09, 0.05), PLAIN, tag=int(Tag.STATIC))
     else:
         mesh.add(prism((0, 0), 0.08, (0, item.height_m), 8), (0.08, 0.08, 0.085), METAL, tag=int(Tag.POLE))
-        mesh.add(prism((0, 0), 0.085, (item.height_m - 0.22, item.height_m - 0.12), 8), (0.6, 0.6, 0.58), PLAIN, tag=int(Tag.POLE))
+        mesh.add(
+            prism((0, 0), 0.085, (item.height_m - 0.22, item.height_m - 0.12), 8),
+            (0.6, 0.6, 0.58),
+            PLAIN,
+            tag=int(Tag.POLE),
+        )
     return mesh
 
 
@@ -96,10 +121,17 @@ def _sign(mesh: Mesh, item: Furniture) -> None:
     r, z, x = 0.36, h - 0.3, -0.05
     tag = int(Tag.TRAFFIC_SIGN)
     if face == "blue":
-        mesh.add(np.array([[x, r, z - r], [x, -r, z - r], [x, -r, z + r], [x, r, z + r]]), (0.02, 0.09, 0.4), SIGN, tag=tag)
+        mesh.add(
+            np.array([[x, r, z - r], [x, -r, z - r], [x, -r, z + r], [x, r, z + r]]),
+            (0.02, 0.09, 0.4),
+            SIGN,
+            tag=tag,
+        )
         mesh.add(_plate(x - 0.012, 0.0, z + 0.05, 0.1, 0.22), (0.75, 0.75, 0.75), SIGN, tag=tag)
     else:
-        sides, turn = {"stop": (8, np.pi / 8), "warn": (3, np.pi / 2), "yield": (3, -np.pi / 2)}.get(face, (14, 0.0))
+        sides, turn = {"stop": (8, np.pi / 8), "warn": (3, np.pi / 2), "yield": (3, -np.pi / 2)}.get(
+            face, (14, 0.0)
+        )
         outer, inner = {
             "stop": ((0.5, 0.015, 0.015), None),
             "noway": ((0.5, 0.015, 0.015), None),
@@ -113,7 +145,9 @@ def _sign(mesh: Mesh, item: Furniture) -> None:
         if face == "speed":
             for y in (-0.09, 0.09):
                 mesh.add(_plate(x - 0.02, y, z, 0.055, 0.13), DARK, SIGN, reach=45, tag=tag)
-                mesh.add(_plate(x - 0.024, y + 0.0, z, 0.02, 0.07), (0.75, 0.75, 0.73), SIGN, reach=30, tag=tag)
+                mesh.add(
+                    _plate(x - 0.024, y + 0.0, z, 0.02, 0.07), (0.75, 0.75, 0.73), SIGN, reach=30, tag=tag
+                )
         if face in ("stop", "noway"):
             mesh.add(_plate(x - 0.012, 0.0, z, 0.25, 0.06), (0.75, 0.75, 0.73), SIGN, tag=tag)
         if face == "warn":
@@ -123,7 +157,14 @@ def _sign(mesh: Mesh, item: Furniture) -> None:
 
 
 def _plate(x: float, y: float, z: float, half_y: float, half_z: float) -> np.ndarray:
-    return np.array([[x, y + half_y, z - half_z], [x, y - half_y, z - half_z], [x, y - half_y, z + half_z], [x, y + half_y, z + half_z]])
+    return np.array(
+        [
+            [x, y + half_y, z - half_z],
+            [x, y - half_y, z - half_z],
+            [x, y - half_y, z + half_z],
+            [x, y + half_y, z + half_z],
+        ]
+    )
 
 
 def _polygon(x: float, z: float, radius: float, sides: int, turn: float) -> np.ndarray:
@@ -137,9 +178,19 @@ def _polygon(x: float, z: float, radius: float, sides: int, turn: float) -> np.n
 def _pole(mesh: Mesh, item: Furniture) -> None:
     tag = int(Tag.POLE)
     mesh.add(prism((0, 0), (0.14, 0.1), (0, item.height_m), 6), (0.12, 0.085, 0.06), STONE, tag=tag)
-    mesh.add(box((-0.06, 0.06), (-1.0, 1.0), (item.height_m - 0.7, item.height_m - 0.58)), (0.12, 0.085, 0.06), STONE, tag=tag)
+    mesh.add(
+        box((-0.06, 0.06), (-1.0, 1.0), (item.height_m - 0.7, item.height_m - 0.58)),
+        (0.12, 0.085, 0.06),
+        STONE,
+        tag=tag,
+    )
     for y in (-0.9, 0.9):
-        mesh.add(bar(np.array([0, y, item.height_m - 0.5]), np.array([32.0, y, item.height_m - 0.5]), 0.014, 3), DARK, PLAIN, tag=tag)
+        mesh.add(
+            bar(np.array([0, y, item.height_m - 0.5]), np.array([32.0, y, item.height_m - 0.5]), 0.014, 3),
+            DARK,
+            PLAIN,
+            tag=tag,
+        )
 
 
 def _rail(mesh: Mesh, item: Furniture) -> None:
@@ -147,7 +198,12 @@ def _rail(mesh: Mesh, item: Furniture) -> None:
     for x in np.arange(0, item.length_m, 4.0):
         mesh.add(box((x, x + 0.1), (-0.05, 0.05), (0, item.height_m)), STEEL, METAL, tag=tag, reach=90)
         for z in (0.42, 0.6):
-            mesh.add(box((x, x + 4.0), (-0.06, 0.06), (z, z + 0.13), bottom=True)[2:], (0.38, 0.39, 0.4), METAL, tag=tag)
+            mesh.add(
+                box((x, x + 4.0), (-0.06, 0.06), (z, z + 0.13), bottom=True)[2:],
+                (0.38, 0.39, 0.4),
+                METAL,
+                tag=tag,
+            )
 
 
 def _fence(mesh: Mesh, item: Furniture) -> None:
@@ -155,13 +211,21 @@ def _fence(mesh: Mesh, item: Furniture) -> None:
     h = item.height_m
     if item.variant == 2:
         for x in np.arange(0, item.length_m, 4.0):
-            mesh.add(box((x, x + 4.0), (-0.12, 0.12), (0, h))[2:], (0.32, 0.25, 0.2), STONE, tag=int(Tag.WALL))
+            mesh.add(
+                box((x, x + 4.0), (-0.12, 0.12), (0, h))[2:], (0.32, 0.25, 0.2), STONE, tag=int(Tag.WALL)
+            )
         return
     colour = (0.25, 0.18, 0.12) if item.variant == 0 else (0.5, 0.5, 0.48)
     for x in np.arange(0, item.length_m, 2.5):
         mesh.add(box((x, x + 0.09), (-0.05, 0.05), (0, h + 0.05)), colour, STONE, tag=tag, reach=80)
         for z in np.linspace(0.15, h - 0.12, 3 if h < 1.3 else 5):
-            mesh.add(box((x, x + 2.5), (-0.02, 0.02), (z, z + 0.12), bottom=True)[2:], colour, STONE, tag=tag, reach=120)
+            mesh.add(
+                box((x, x + 2.5), (-0.02, 0.02), (z, z + 0.12), bottom=True)[2:],
+                colour,
+                STONE,
+                tag=tag,
+                reach=120,
+            )
 
 
 def _gantry(mesh: Mesh, item: Furniture) -> None:
@@ -189,7 +253,11 @@ def _shelter(mesh: Mesh, item: Furniture) -> None:
 def _cone(mesh: Mesh, item: Furniture) -> None:
     tag = int(Tag.STATIC)
     mesh.add(box((-0.19, 0.19), (-0.19, 0.19), (0, 0.04)), DARK, PLAIN, tag=tag)
-    for z0, z1, r0, r1, colour in ((0.04, 0.3, 0.15, 0.11, (0.6, 0.12, 0.02)), (0.3, 0.45, 0.11, 0.08, (0.75, 0.75, 0.72)), (0.45, 0.7, 0.08, 0.03, (0.6, 0.12, 0.02))):
+    for z0, z1, r0, r1, colour in (
+        (0.04, 0.3, 0.15, 0.11, (0.6, 0.12, 0.02)),
+        (0.3, 0.45, 0.11, 0.08, (0.75, 0.75, 0.72)),
+        (0.45, 0.7, 0.08, 0.03, (0.6, 0.12, 0.02)),
+    ):
         mesh.add(prism((0, 0), (r0, r1), (z0, z1), 8), colour, PLAIN, tag=tag)
 
 
@@ -204,8 +272,23 @@ def traffic_light_mesh(light: TrafficLight) -> Mesh:
     y = arm
     z0 = h - 0.95
     mesh.add(box((-0.32, -0.1), (y - 0.17, y + 0.17), (z0, z0 + 1.0), bottom=True), DARK, PLAIN, tag=head)
-    mesh.add(np.array([[-0.2, y + 0.26, z0 - 0.1], [-0.2, y - 0.26, z0 - 0.1], [-0.2, y - 0.26, z0 + 1.1], [-0.2, y + 0.26, z0 + 1.1]]), DARK, PLAIN, tag=head, two_sided=True)
-    for k, (lamp, colour) in enumerate(((LAMP_GREEN, (0.02, 0.1, 0.06)), (LAMP_YELLOW, (0.14, 0.09, 0.01)), (LAMP_RED, (0.14, 0.015, 0.01)))):
+    mesh.add(
+        np.array(
+            [
+                [-0.2, y + 0.26, z0 - 0.1],
+                [-0.2, y - 0.26, z0 - 0.1],
+                [-0.2, y - 0.26, z0 + 1.1],
+                [-0.2, y + 0.26, z0 + 1.1],
+            ]
+        ),
+        DARK,
+        PLAIN,
+        tag=head,
+        two_sided=True,
+    )
+    for k, (lamp, colour) in enumerate(
+        ((LAMP_GREEN, (0.02, 0.1, 0.06)), (LAMP_YELLOW, (0.14, 0.09, 0.01)), (LAMP_RED, (0.14, 0.015, 0.01)))
+    ):
         centre = z0 + 0.18 + 0.32 * k
         quads = _polygon(-0.335, centre, 0.12, 10, 0.0)
         quads[..., 1] += y

@@ -60,7 +60,9 @@ def simulate(scene: Scene, times: Floats) -> dict[int, Track]:
 def walk(actor: Actor, times: Floats) -> Track:
     """Return the track of somebody whom no traffic slows down: parked, on foot, on a bicycle, or added."""
     along = actor.speed_m_s * actor.direction
-    heading = np.arctan2(actor.across_m_s, along) if actor.across_m_s else (0.0 if actor.direction == 1 else np.pi)
+    heading = (
+        np.arctan2(actor.across_m_s, along) if actor.across_m_s else (0.0 if actor.direction == 1 else np.pi)
+    )
     speed = float(np.hypot(along, actor.across_m_s))
     return Track(
         s=actor.s_m + along * times,
@@ -80,7 +82,9 @@ def _split(scene: Scene) -> tuple[list[Actor], list[Actor]]:
 def _stops(scene: Scene, second: float) -> list[float]:
     """Places where a red light stops those who drive with the ego."""
     red = [
-        light.s_m for light in scene.traffic_lights if light.facing == 1 and light.state_at(second) in ("red", "yellow")
+        light.s_m
+        for light in scene.traffic_lights
+        if light.facing == 1 and light.state_at(second) in ("red", "yellow")
     ]
     return [c.s_m - c.half_width_m - 6.0 for c in scene.crossings if any(abs(c.s_m - s) < 14 for s in red)]
 
@@ -104,7 +108,9 @@ def _drive(
             first = (sign > 0) & (ahead > -1.0) & (ahead < gap)
             gap, closing = np.where(first, ahead, gap), np.where(first, speed, closing)
         desired = 2.0 + speed * 1.2 + speed * closing / (2 * np.sqrt(1.5 * 2.5))
-        push = 1.5 * (1 - (speed / np.maximum(wish, 0.1)) ** 4 - (np.maximum(desired, 2.0) / np.maximum(gap, 0.3)) ** 2)
+        push = 1.5 * (
+            1 - (speed / np.maximum(wish, 0.1)) ** 4 - (np.maximum(desired, 2.0) / np.maximum(gap, 0.3)) ** 2
+        )
         push = np.where(wish > 0.05, np.clip(push, -7.0, 1.5), -7.0)
         brakes[k] = (push < -0.7) | (speed < 0.1)
         speed = np.maximum(speed + push * STEP_S, 0.0)

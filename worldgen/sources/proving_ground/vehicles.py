@@ -67,15 +67,57 @@ def _form(kind: str, rng: np.random.Generator) -> _Form:
     stretch = float(rng.uniform(0.95, 1.05))
     if kind == "van":
         length, width, height = 5.1 * stretch, 1.95, float(rng.uniform(1.95, 2.4))
-        return _Form(length, width, height, 0.32, 1.12, 0.95, length * 0.33, length * 0.2, -length * 0.485, -length * 0.497, 0.1, 0.34, length * 0.31)
+        return _Form(
+            length,
+            width,
+            height,
+            0.32,
+            1.12,
+            0.95,
+            length * 0.33,
+            length * 0.2,
+            -length * 0.485,
+            -length * 0.497,
+            0.1,
+            0.34,
+            length * 0.31,
+        )
     if kind == "suv":
         length, width, height = 4.65 * stretch, 1.9, float(rng.uniform(1.65, 1.8))
-        return _Form(length, width, height, 0.33, 1.08, 0.95, length * 0.22, length * 0.07, -length * 0.40, -length * 0.48, 0.2, 0.37, length * 0.29)
+        return _Form(
+            length,
+            width,
+            height,
+            0.33,
+            1.08,
+            0.95,
+            length * 0.22,
+            length * 0.07,
+            -length * 0.40,
+            -length * 0.48,
+            0.2,
+            0.37,
+            length * 0.29,
+        )
     hatch = rng.random() < 0.45
     length, width, height = (4.15 if hatch else 4.65) * stretch, 1.8, float(rng.uniform(1.42, 1.5))
     rear = -length * 0.36 if hatch else -length * 0.21
     tail = -length * 0.475 if hatch else -length * 0.375
-    return _Form(length, width, height, 0.24, 0.93, 0.74, length * 0.20, length * 0.03, rear, tail, 0.22, 0.32, length * 0.295)
+    return _Form(
+        length,
+        width,
+        height,
+        0.24,
+        0.93,
+        0.74,
+        length * 0.20,
+        length * 0.03,
+        rear,
+        tail,
+        0.22,
+        0.32,
+        length * 0.295,
+    )
 
 
 def _passenger(kind: str, paint: Colour, rng: np.random.Generator) -> Vehicle:
@@ -85,19 +127,51 @@ def _passenger(kind: str, paint: Colour, rng: np.random.Generator) -> Vehicle:
     # Lower body: stations from tail to nose, each with its belt height and half width.
     xs = np.array([back, back + 0.12, f.tail, -f.axle, 0.0, f.bonnet, f.axle + 0.2, front - 0.12, front])
     deck = f.belt + 0.02
-    tops = np.array([deck - 0.1, deck, deck + 0.02, f.belt + 0.03, f.belt, f.belt, (f.belt + f.nose) / 2 + 0.05, f.nose, f.nose - 0.14])
+    tops = np.array(
+        [
+            deck - 0.1,
+            deck,
+            deck + 0.02,
+            f.belt + 0.03,
+            f.belt,
+            f.belt,
+            (f.belt + f.nose) / 2 + 0.05,
+            f.nose,
+            f.nose - 0.14,
+        ]
+    )
     wide = np.array([half - 0.14, half - 0.04, half, half, half, half, half - 0.02, half - 0.12, half - 0.26])
     middle = (f.sill + tops) * 0.5 + 0.06
     for i in range(len(xs) - 1):
         for side in (1, -1):
-            low0, low1 = [xs[i], side * (wide[i] - 0.06), f.sill], [xs[i + 1], side * (wide[i + 1] - 0.06), f.sill]
+            low0, low1 = (
+                [xs[i], side * (wide[i] - 0.06), f.sill],
+                [xs[i + 1], side * (wide[i + 1] - 0.06), f.sill],
+            )
             mid0, mid1 = [xs[i], side * wide[i], middle[i]], [xs[i + 1], side * wide[i + 1], middle[i + 1]]
-            top0, top1 = [xs[i], side * (wide[i] - 0.07), tops[i]], [xs[i + 1], side * (wide[i + 1] - 0.07), tops[i + 1]]
+            top0, top1 = (
+                [xs[i], side * (wide[i] - 0.07), tops[i]],
+                [xs[i + 1], side * (wide[i + 1] - 0.07), tops[i + 1]],
+            )
             for quad in ([low0, low1, mid1, mid0], [mid0, mid1, top1, top0]):
                 mesh.add(np.array(quad if side < 0 else quad[::-1]), paint, PAINT)
         a, b = wide[i] - 0.07, wide[i + 1] - 0.07
-        mesh.add(np.array([[xs[i], a, tops[i]], [xs[i], -a, tops[i]], [xs[i + 1], -b, tops[i + 1]], [xs[i + 1], b, tops[i + 1]]]), paint, PAINT)
-    for x, w, top, mid, side in ((front, wide[-1], tops[-1], middle[-1], 1), (back, wide[0], tops[0], middle[0], -1)):
+        mesh.add(
+            np.array(
+                [
+                    [xs[i], a, tops[i]],
+                    [xs[i], -a, tops[i]],
+                    [xs[i + 1], -b, tops[i + 1]],
+                    [xs[i + 1], b, tops[i + 1]],
+                ]
+            ),
+            paint,
+            PAINT,
+        )
+    for x, w, top, mid, side in (
+        (front, wide[-1], tops[-1], middle[-1], 1),
+        (back, wide[0], tops[0], middle[0], -1),
+    ):
         for z0, z1, w0, w1 in ((f.sill, mid, w - 0.06, w), (mid, top, w, w - 0.07)):
             quad = np.array([[x, -w0, z0], [x, w0, z0], [x, w1, z1], [x, -w1, z1]])
             mesh.add(quad if side > 0 else quad[::-1], paint, PAINT)
@@ -119,8 +193,18 @@ def _cabin(mesh: Mesh, f: _Form, paint: Colour, half: float, *, windowless: bool
     low, high, z0, z1 = half - 0.07, half - 0.07 - f.tuck, f.belt, f.height
     rear_z = f.belt + 0.03
     shell = {
-        "screen": [[f.bonnet, -low, z0], [f.bonnet, low, z0], [f.roof_front, high, z1 - 0.03], [f.roof_front, -high, z1 - 0.03]],
-        "rear": [[f.tail, low, rear_z], [f.tail, -low, rear_z], [f.roof_rear, -high, z1 - 0.04], [f.roof_rear, high, z1 - 0.04]],
+        "screen": [
+            [f.bonnet, -low, z0],
+            [f.bonnet, low, z0],
+            [f.roof_front, high, z1 - 0.03],
+            [f.roof_front, -high, z1 - 0.03],
+        ],
+        "rear": [
+            [f.tail, low, rear_z],
+            [f.tail, -low, rear_z],
+            [f.roof_rear, -high, z1 - 0.04],
+            [f.roof_rear, high, z1 - 0.04],
+        ],
     }
     for name, quad in shell.items():
         corners = np.array(quad)
@@ -128,11 +212,36 @@ def _cabin(mesh: Mesh, f: _Form, paint: Colour, half: float, *, windowless: bool
         if name == "rear" and windowless:
             continue
         mesh.add(_inset(corners, 0.07, 0.1), DARK, GLASS)
-    mesh.add(np.array([[f.roof_rear, high, z1 - 0.04], [f.roof_rear, -high, z1 - 0.04], [f.roof_front, -high, z1 - 0.03], [f.roof_front, high, z1 - 0.03]]), paint, PAINT)
-    crown = np.array([[f.roof_rear + 0.12, high - 0.1, z1], [f.roof_rear + 0.12, -high + 0.1, z1], [f.roof_front - 0.12, -high + 0.1, z1], [f.roof_front - 0.12, high - 0.1, z1]])
+    mesh.add(
+        np.array(
+            [
+                [f.roof_rear, high, z1 - 0.04],
+                [f.roof_rear, -high, z1 - 0.04],
+                [f.roof_front, -high, z1 - 0.03],
+                [f.roof_front, high, z1 - 0.03],
+            ]
+        ),
+        paint,
+        PAINT,
+    )
+    crown = np.array(
+        [
+            [f.roof_rear + 0.12, high - 0.1, z1],
+            [f.roof_rear + 0.12, -high + 0.1, z1],
+            [f.roof_front - 0.12, -high + 0.1, z1],
+            [f.roof_front - 0.12, high - 0.1, z1],
+        ]
+    )
     mesh.add(crown, paint, PAINT)
     for side in (1, -1):
-        wall = np.array([[f.tail, side * low, rear_z], [f.bonnet, side * low, z0], [f.roof_front, side * high, z1 - 0.03], [f.roof_rear, side * high, z1 - 0.04]])
+        wall = np.array(
+            [
+                [f.tail, side * low, rear_z],
+                [f.bonnet, side * low, z0],
+                [f.roof_front, side * high, z1 - 0.03],
+                [f.roof_rear, side * high, z1 - 0.04],
+            ]
+        )
         wall = wall if side < 0 else wall[::-1]
         mesh.add(wall, paint, PAINT)
         inside = _inset(wall, 0.05, 0.1)
@@ -150,7 +259,14 @@ def _inset(quad: np.ndarray, across: float, along: float) -> np.ndarray:
     a, b, c, d = quad
     low = [a + (b - a) * across, b + (a - b) * across]
     top = [d + (c - d) * across, c + (d - c) * across]
-    inner = np.array([low[0] + (top[0] - low[0]) * along, low[1] + (top[1] - low[1]) * along, top[1] + (low[1] - top[1]) * along, top[0] + (low[0] - top[0]) * along])
+    inner = np.array(
+        [
+            low[0] + (top[0] - low[0]) * along,
+            low[1] + (top[1] - low[1]) * along,
+            top[1] + (low[1] - top[1]) * along,
+            top[0] + (low[0] - top[0]) * along,
+        ]
+    )
     normal = np.cross(b - a, c - a)
     return np.asarray(inner + normal / max(float(np.linalg.norm(normal)), 1e-9) * 0.006)
 
@@ -162,11 +278,41 @@ def _face(mesh: Mesh, f: _Form, paint: Colour, rng: np.random.Generator, wide: n
     lamp_z = (nose - 0.2, nose - 0.03)
     w = wide[-1] - 0.03
 
-    def front_plate(y0: float, y1: float, z0: float, z1: float, colour: Colour, material: int = PLAIN, lamp: int = 0, reach: float = 1e6) -> None:
-        mesh.add(np.array([[front, y0, z0], [front, y1, z0], [front, y1, z1], [front, y0, z1]]), colour, material, lamp=lamp, reach=reach)
+    def front_plate(
+        y0: float,
+        y1: float,
+        z0: float,
+        z1: float,
+        colour: Colour,
+        material: int = PLAIN,
+        lamp: int = 0,
+        reach: float = 1e6,
+    ) -> None:
+        mesh.add(
+            np.array([[front, y0, z0], [front, y1, z0], [front, y1, z1], [front, y0, z1]]),
+            colour,
+            material,
+            lamp=lamp,
+            reach=reach,
+        )
 
-    def rear_plate(y0: float, y1: float, z0: float, z1: float, colour: Colour, material: int = PLAIN, lamp: int = 0, reach: float = 1e6) -> None:
-        mesh.add(np.array([[back, y1, z0], [back, y0, z0], [back, y0, z1], [back, y1, z1]]), colour, material, lamp=lamp, reach=reach)
+    def rear_plate(
+        y0: float,
+        y1: float,
+        z0: float,
+        z1: float,
+        colour: Colour,
+        material: int = PLAIN,
+        lamp: int = 0,
+        reach: float = 1e6,
+    ) -> None:
+        mesh.add(
+            np.array([[back, y1, z0], [back, y0, z0], [back, y0, z1], [back, y1, z1]]),
+            colour,
+            material,
+            lamp=lamp,
+            reach=reach,
+        )
 
     for side, blink in ((1, LAMP_LEFT), (-1, LAMP_RIGHT)):
         y = sorted((side * w, side * (w - 0.34)))
@@ -178,15 +324,36 @@ def _face(mesh: Mesh, f: _Form, paint: Colour, rng: np.random.Generator, wide: n
         y = sorted((side * r, side * (r - (0.16 if f.height > 1.6 else 0.36))))
         rear_plate(y[0], y[1], deck - tall, deck, (0.22, 0.012, 0.012), PLAIN, LAMP_TAIL)
         y = sorted((side * r, side * (r - 0.15)))
-        rear_plate(y[0], y[1], deck - tall - 0.01, deck - tall + 0.07, (0.24, 0.015, 0.012), PLAIN, LAMP_BRAKE)
+        rear_plate(
+            y[0], y[1], deck - tall - 0.01, deck - tall + 0.07, (0.24, 0.015, 0.012), PLAIN, LAMP_BRAKE
+        )
         rear_plate(y[0], y[1], deck - 0.02, deck + 0.03, (0.5, 0.2, 0.04), PLAIN, blink, 120)
         mirror = np.sort([side * (half - 0.02), side * (half + 0.17)])
-        mesh.add(box((f.bonnet - 0.42, f.bonnet - 0.28), (mirror[0], mirror[1]), (f.belt + 0.0, f.belt + 0.14)), paint if rng.random() < 0.7 else DARK, PAINT, reach=70)
+        mesh.add(
+            box((f.bonnet - 0.42, f.bonnet - 0.28), (mirror[0], mirror[1]), (f.belt + 0.0, f.belt + 0.14)),
+            paint if rng.random() < 0.7 else DARK,
+            PAINT,
+            reach=70,
+        )
         for x in (f.bonnet - 0.2, -0.1, -f.axle + 0.45):
-            seam = np.array([[x, side * (half + 0.004), f.sill + 0.12], [x + 0.018, side * (half + 0.004), f.sill + 0.12], [x + 0.018, side * (half - 0.04), f.belt - 0.02], [x, side * (half - 0.04), f.belt - 0.02]])
+            seam = np.array(
+                [
+                    [x, side * (half + 0.004), f.sill + 0.12],
+                    [x + 0.018, side * (half + 0.004), f.sill + 0.12],
+                    [x + 0.018, side * (half - 0.04), f.belt - 0.02],
+                    [x, side * (half - 0.04), f.belt - 0.02],
+                ]
+            )
             mesh.add(seam if side < 0 else seam[::-1], DARK, PLAIN, reach=30)
         for x in (0.08, -f.axle + 0.6):
-            handle = np.array([[x, side * (half + 0.012), f.belt - 0.2], [x + 0.18, side * (half + 0.012), f.belt - 0.2], [x + 0.18, side * (half + 0.005), f.belt - 0.16], [x, side * (half + 0.005), f.belt - 0.16]])
+            handle = np.array(
+                [
+                    [x, side * (half + 0.012), f.belt - 0.2],
+                    [x + 0.18, side * (half + 0.012), f.belt - 0.2],
+                    [x + 0.18, side * (half + 0.005), f.belt - 0.16],
+                    [x, side * (half + 0.005), f.belt - 0.16],
+                ]
+            )
             mesh.add(handle if side < 0 else handle[::-1], CHROME, METAL, reach=25)
     front_plate(-w + 0.36, w - 0.36, lamp_z[0], lamp_z[1] - 0.03, DARK)
     front_plate(-w + 0.1, w - 0.1, f.sill + 0.02, f.sill + 0.16, DARK)
@@ -196,54 +363,167 @@ def _face(mesh: Mesh, f: _Form, paint: Colour, rng: np.random.Generator, wide: n
     rear_plate(-0.26, 0.26, low, low + 0.11, PLATE, reach=80)
     rear_plate(-0.05, 0.05, deck - 0.06, deck - 0.0, CHROME, METAL, reach=40)
     brake = f.height - 0.08
-    mesh.add(np.array([[f.roof_rear - 0.03, 0.14, brake], [f.roof_rear - 0.03, -0.14, brake], [f.roof_rear - 0.02, -0.14, brake + 0.03], [f.roof_rear - 0.02, 0.14, brake + 0.03]]), (0.2, 0.01, 0.01), PLAIN, lamp=LAMP_BRAKE)
+    mesh.add(
+        np.array(
+            [
+                [f.roof_rear - 0.03, 0.14, brake],
+                [f.roof_rear - 0.03, -0.14, brake],
+                [f.roof_rear - 0.02, -0.14, brake + 0.03],
+                [f.roof_rear - 0.02, 0.14, brake + 0.03],
+            ]
+        ),
+        (0.2, 0.01, 0.01),
+        PLAIN,
+        lamp=LAMP_BRAKE,
+    )
 
 
 def _truck(paint: Colour, rng: np.random.Generator) -> Vehicle:
     length, width, height = float(rng.uniform(7, 10)), 2.4, float(rng.uniform(3.1, 3.8))
     front, half = length / 2, width / 2
     cab, mesh = 2.0, Mesh()
-    mesh.add(frustum((front - cab, front, -half + 0.05, half - 0.05), (front - cab, front - 0.25, -half + 0.12, half - 0.12), 0.6, 2.6), paint, PAINT)
+    mesh.add(
+        frustum(
+            (front - cab, front, -half + 0.05, half - 0.05),
+            (front - cab, front - 0.25, -half + 0.12, half - 0.12),
+            0.6,
+            2.6,
+        ),
+        paint,
+        PAINT,
+    )
     load = paint if rng.random() < 0.3 else ((0.7, 0.7, 0.68) if rng.random() < 0.7 else (0.2, 0.3, 0.4))
     mesh.add(box((-front, front - cab - 0.15), (-half, half), (0.95, height)), load, PAINT)
     if rng.random() < 0.6:
         stripe = tuple(rng.uniform(0.05, 0.5, 3))
         for side in (1, -1):
-            band = np.array([[-front + 0.4, side * (half + 0.01), 1.6], [front - cab - 0.6, side * (half + 0.01), 1.6], [front - cab - 0.6, side * (half + 0.01), 2.4], [-front + 0.4, side * (half + 0.01), 2.4]])
+            band = np.array(
+                [
+                    [-front + 0.4, side * (half + 0.01), 1.6],
+                    [front - cab - 0.6, side * (half + 0.01), 1.6],
+                    [front - cab - 0.6, side * (half + 0.01), 2.4],
+                    [-front + 0.4, side * (half + 0.01), 2.4],
+                ]
+            )
             mesh.add(band if side < 0 else band[::-1], stripe, PLAIN)
     for y0, y1 in ((-half + 0.06, -0.02), (0.02, half - 0.06)):
-        mesh.add(np.array([[-front - 0.012, y1, 1.05], [-front - 0.012, y0, 1.05], [-front - 0.012, y0, height - 0.08], [-front - 0.012, y1, height - 0.08]]), np.array(load) * 0.88, PAINT)
+        mesh.add(
+            np.array(
+                [
+                    [-front - 0.012, y1, 1.05],
+                    [-front - 0.012, y0, 1.05],
+                    [-front - 0.012, y0, height - 0.08],
+                    [-front - 0.012, y1, height - 0.08],
+                ]
+            ),
+            np.array(load) * 0.88,
+            PAINT,
+        )
     mesh.add(box((-front + 0.1, front - cab), (-0.9, 0.9), (0.5, 0.95)), DARK, PLAIN)
-    screen = np.array([[front + 0.0 - 0.10, -half + 0.18, 1.5], [front - 0.10, half - 0.18, 1.5], [front - 0.2, half - 0.2, 2.4], [front - 0.2, -half + 0.2, 2.4]])
+    screen = np.array(
+        [
+            [front + 0.0 - 0.10, -half + 0.18, 1.5],
+            [front - 0.10, half - 0.18, 1.5],
+            [front - 0.2, half - 0.2, 2.4],
+            [front - 0.2, -half + 0.2, 2.4],
+        ]
+    )
     screen[:, 0] += 0.012
     mesh.add(screen, DARK, GLASS)
     for side in (1, -1):
-        pane = np.array([[front - 1.3, side * (half - 0.07), 1.5], [front - 0.3, side * (half - 0.07), 1.5], [front - 0.35, side * (half - 0.1), 2.25], [front - 1.3, side * (half - 0.1), 2.25]])
+        pane = np.array(
+            [
+                [front - 1.3, side * (half - 0.07), 1.5],
+                [front - 0.3, side * (half - 0.07), 1.5],
+                [front - 0.35, side * (half - 0.1), 2.25],
+                [front - 1.3, side * (half - 0.1), 2.25],
+            ]
+        )
         mesh.add(pane if side < 0 else pane[::-1], DARK, GLASS)
-        mesh.add(box((front - 0.25, front - 0.1), tuple(sorted((side * half, side * (half + 0.2)))), (1.6, 2.2)), DARK, PLAIN)  # type: ignore[arg-type]
+        mesh.add(
+            box((front - 0.25, front - 0.1), tuple(sorted((side * half, side * (half + 0.2)))), (1.6, 2.2)),
+            DARK,
+            PLAIN,
+        )  # type: ignore[arg-type]
     _lorry_lamps(mesh, front, half, 0.75, 0.7)
-    wheels = tuple(Wheel(x, side * (half - 0.18), 0.48, 0.3) for x in (front - 1.1, -front + 1.3, -front + 2.4) for side in (1, -1))
+    wheels = tuple(
+        Wheel(x, side * (half - 0.18), 0.48, 0.3)
+        for x in (front - 1.1, -front + 1.3, -front + 2.4)
+        for side in (1, -1)
+    )
     return Vehicle(mesh, wheels, (length + 0.06, width + 0.42, height))
 
 
 def _bus(paint: Colour, rng: np.random.Generator) -> Vehicle:
     length, width, height = float(rng.uniform(10.5, 12.5)), 2.5, 3.05
     front, half, mesh = length / 2, width / 2, Mesh()
-    mesh.add(frustum((-front, front, -half, half), (-front + 0.05, front - 0.12, -half + 0.06, half - 0.06), 0.32, height), paint, PAINT)
+    mesh.add(
+        frustum(
+            (-front, front, -half, half),
+            (-front + 0.05, front - 0.12, -half + 0.06, half - 0.06),
+            0.32,
+            height,
+        ),
+        paint,
+        PAINT,
+    )
     glass = (1.25, 2.35)
     for side in (1, -1):
         for x in np.arange(-front + 0.4, front - 1.2, 1.45):
             shift = 0.06 / (height - 0.32)
-            y0, y1 = side * (half - shift * (glass[0] - 0.32) + 0.008), side * (half - shift * (glass[1] - 0.32) + 0.008)
-            pane = np.array([[x, y0, glass[0]], [x + 1.32, y0, glass[0]], [x + 1.32, y1, glass[1]], [x, y1, glass[1]]])
+            y0, y1 = (
+                side * (half - shift * (glass[0] - 0.32) + 0.008),
+                side * (half - shift * (glass[1] - 0.32) + 0.008),
+            )
+            pane = np.array(
+                [[x, y0, glass[0]], [x + 1.32, y0, glass[0]], [x + 1.32, y1, glass[1]], [x, y1, glass[1]]]
+            )
             mesh.add(pane if side < 0 else pane[::-1], DARK, GLASS, lamp=0)
-        band = np.array([[-front + 0.2, side * (half + 0.004), 0.5], [front - 0.2, side * (half + 0.004), 0.5], [front - 0.2, side * (half - 0.005), 0.75], [-front + 0.2, side * (half - 0.005), 0.75]])
+        band = np.array(
+            [
+                [-front + 0.2, side * (half + 0.004), 0.5],
+                [front - 0.2, side * (half + 0.004), 0.5],
+                [front - 0.2, side * (half - 0.005), 0.75],
+                [-front + 0.2, side * (half - 0.005), 0.75],
+            ]
+        )
         mesh.add(band if side < 0 else band[::-1], rng.uniform(0.03, 0.5, 3), PLAIN)
-    mesh.add(np.array([[front - 0.03, -half + 0.15, 1.0], [front - 0.03, half - 0.15, 1.0], [front - 0.09, half - 0.15, 2.45], [front - 0.09, -half + 0.15, 2.45]]) + [0.03, 0, 0], DARK, GLASS)
-    mesh.add(np.array([[-front - 0.01, half - 0.3, 1.4], [-front - 0.01, -half + 0.3, 1.4], [-front + 0.03, -half + 0.3, 2.4], [-front + 0.03, half - 0.3, 2.4]]), DARK, GLASS)
-    mesh.add(np.array([[front, -0.8, 2.55], [front, 0.8, 2.55], [front - 0.05, 0.8, 2.85], [front - 0.05, -0.8, 2.85]]), (0.6, 0.35, 0.05), PLAIN)
+    mesh.add(
+        np.array(
+            [
+                [front - 0.03, -half + 0.15, 1.0],
+                [front - 0.03, half - 0.15, 1.0],
+                [front - 0.09, half - 0.15, 2.45],
+                [front - 0.09, -half + 0.15, 2.45],
+            ]
+        )
+        + [0.03, 0, 0],
+        DARK,
+        GLASS,
+    )
+    mesh.add(
+        np.array(
+            [
+                [-front - 0.01, half - 0.3, 1.4],
+                [-front - 0.01, -half + 0.3, 1.4],
+                [-front + 0.03, -half + 0.3, 2.4],
+                [-front + 0.03, half - 0.3, 2.4],
+            ]
+        ),
+        DARK,
+        GLASS,
+    )
+    mesh.add(
+        np.array(
+            [[front, -0.8, 2.55], [front, 0.8, 2.55], [front - 0.05, 0.8, 2.85], [front - 0.05, -0.8, 2.85]]
+        ),
+        (0.6, 0.35, 0.05),
+        PLAIN,
+    )
     _lorry_lamps(mesh, front, half, 0.6, 0.75)
-    wheels = tuple(Wheel(x, side * (half - 0.15), 0.48, 0.28) for x in (front - 2.6, -front + 3.2) for side in (1, -1))
+    wheels = tuple(
+        Wheel(x, side * (half - 0.15), 0.48, 0.28) for x in (front - 2.6, -front + 3.2) for side in (1, -1)
+    )
     return Vehicle(mesh, wheels, (length + 0.06, width + 0.02, height))
 
 
@@ -251,13 +531,47 @@ def _lorry_lamps(mesh: Mesh, front: float, half: float, head_z: float, tail_z: f
     for side, blink in ((1, LAMP_LEFT), (-1, LAMP_RIGHT)):
         a, b = sorted((side * (half - 0.12), side * (half - 0.5)))
         x = front + 0.012
-        mesh.add(np.array([[x, a, head_z], [x, b, head_z], [x, b, head_z + 0.2], [x, a, head_z + 0.2]]), (0.55, 0.56, 0.58), METAL, lamp=LAMP_HEAD)
+        mesh.add(
+            np.array([[x, a, head_z], [x, b, head_z], [x, b, head_z + 0.2], [x, a, head_z + 0.2]]),
+            (0.55, 0.56, 0.58),
+            METAL,
+            lamp=LAMP_HEAD,
+        )
         x = -front - 0.015
-        for z, lamp, colour in ((tail_z, LAMP_TAIL, (0.22, 0.012, 0.012)), (tail_z + 0.16, LAMP_BRAKE, (0.24, 0.015, 0.012)), (tail_z + 0.32, blink, (0.5, 0.2, 0.04))):
+        for z, lamp, colour in (
+            (tail_z, LAMP_TAIL, (0.22, 0.012, 0.012)),
+            (tail_z + 0.16, LAMP_BRAKE, (0.24, 0.015, 0.012)),
+            (tail_z + 0.32, blink, (0.5, 0.2, 0.04)),
+        ):
             a, b = sorted((side * (half - 0.06), side * (half - 0.34)))
-            mesh.add(np.array([[x, b, z], [x, a, z], [x, a, z + 0.15], [x, b, z + 0.15]]), colour, PLAIN, lamp=lamp)
-    mesh.add(np.array([[-front - 0.015, 0.26, tail_z], [-front - 0.015, -0.26, tail_z], [-front - 0.015, -0.26, tail_z + 0.12], [-front - 0.015, 0.26, tail_z + 0.12]]), PLATE, PLAIN, reach=80)
-    mesh.add(np.array([[front + 0.01, -half + 0.1, head_z - 0.22], [front + 0.01, half - 0.1, head_z - 0.22], [front + 0.01, half - 0.1, head_z - 0.02], [front + 0.01, -half + 0.1, head_z - 0.02]]), DARK, PLAIN)
+            mesh.add(
+                np.array([[x, b, z], [x, a, z], [x, a, z + 0.15], [x, b, z + 0.15]]), colour, PLAIN, lamp=lamp
+            )
+    mesh.add(
+        np.array(
+            [
+                [-front - 0.015, 0.26, tail_z],
+                [-front - 0.015, -0.26, tail_z],
+                [-front - 0.015, -0.26, tail_z + 0.12],
+                [-front - 0.015, 0.26, tail_z + 0.12],
+            ]
+        ),
+        PLATE,
+        PLAIN,
+        reach=80,
+    )
+    mesh.add(
+        np.array(
+            [
+                [front + 0.01, -half + 0.1, head_z - 0.22],
+                [front + 0.01, half - 0.1, head_z - 0.22],
+                [front + 0.01, half - 0.1, head_z - 0.02],
+                [front + 0.01, -half + 0.1, head_z - 0.02],
+            ]
+        ),
+        DARK,
+        PLAIN,
+    )
 
 
 def wheel_mesh(wheel: Wheel) -> Mesh:
@@ -270,4 +584,24 @@ def wheel_mesh(wheel: Wheel) -> Mesh:
     rim = disc((0, face + side * 0.008, 0), wheel.radius * 0.66, side, 10)
     shades = np.where(np.arange(len(rim)) % 2 == 0, 0.42, 0.12)[:, None] * np.ones(3)
     mesh.add(rim, shades, METAL, reach=100)
+    return mesh
+
+
+def bonnet_mesh(paint: Colour, height_m: float) -> Mesh:
+    """The recording vehicle's own bonnet as its camera sees it, about the camera's foot on the ground."""
+    mesh = Mesh()
+    xs = np.array([0.95, 1.2, 1.45, 1.65, 1.78, 1.84])
+    tops = height_m - np.array([0.40, 0.405, 0.42, 0.45, 0.50, 0.60])
+    rows = np.array([-1.0, -0.8, -0.45, 0.0, 0.45, 0.8, 1.0])
+    crown = np.array([-0.10, -0.02, 0.012, 0.02, 0.012, -0.02, -0.10])
+    wide = np.array([0.86, 0.86, 0.85, 0.80, 0.72, 0.6])
+    for i in range(len(xs) - 1):
+        for j in range(len(rows) - 1):
+            quad = [
+                [xs[i + a], rows[j + b] * wide[i + a], tops[i + a] + crown[j + b]]
+                for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))
+            ]
+            mesh.add(np.array(quad), paint, PAINT, two_sided=True)
+    mesh.add(box((0.3, 0.96), (-2.5, 2.5), (tops[0] - 1.2, tops[0] - 0.03)), DARK, PLAIN)
+    mesh.add(box((0.90, 0.97), (-0.78, 0.78), (tops[0] - 0.1, tops[0] + 0.012)), DARK, PLAIN)
     return mesh

@@ -51,7 +51,13 @@ class View:
 
     def pick(self, where: npt.NDArray[np.intp]) -> "View":
         """Return some samples."""
-        return replace(self, rays=self.rays[where], depth=self.depth[where], face=self.face[where], background=self.background[where])
+        return replace(
+            self,
+            rays=self.rays[where],
+            depth=self.depth[where],
+            face=self.face[where],
+            background=self.background[where],
+        )
 
 
 @lru_cache(maxsize=1)
@@ -64,29 +70,40 @@ def leaf_masks() -> tuple[F32, ...]:
         angle, away = rng.uniform(0, 6.28), size * 0.47 * rng.uniform(0, 1) ** 0.55
         centre = (int(size / 2 + np.cos(angle) * away), int(size / 2 + np.sin(angle) * away))
         axes = (int(rng.uniform(5, 11)), int(rng.uniform(3, 6)))
-        cv2.ellipse(shade, centre, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(0.55, 1.3)), -1)
+        cv2.ellipse(
+            shade, centre, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(0.55, 1.3)), -1
+        )
     levels = [shade]
     for _ in range(2):
         levels.append(cv2.resize(levels[-1], None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
     return tuple(levels)
 
 
-def faces_in_view(stage: Stage, t: int, position: Floats, rotation: Floats, lens: Lens, *, reach: float, margin: float = 1.0) -> Faces:
-    """Bring to world axes what may be seen: parts in the cone of view, details within their reach."""
+def faces_in_view(
+    stage: Stage, t: int, position: Floats, rotation: Floats, lens: Lens, *, reach: float, without: str = ""
+) -> Faces:
+    """Bring to world axes what may be seen: parts in the cone of view, details within their reach.
+
+    `without` names a kind of thing to leave out.
+    """
     poses = stage.poses[t]
-    visible = np.array([thing.visible[t] for thing in stage.things])[stage.thing_of_part]
+    visible = np.array([thing.visible[t] and thing.kind != without for thing in stage.things])[
+        stage.thing_of_part
+    ]
     centre = np.einsum("pij,pj->pi", poses[:, :3, :3], stage.centre) + poses[:, :3, 3]
     seen = (centre - position) @ rotation
     z = seen[:, 2]
-    side = max(lens.cx, lens.width - 1 - lens.cx) / lens.fx * margin
-    rise = max(lens.cy, lens.height - 1 - lens.cy) / lens.fy * margin
+    side = max(lens.cx, lens.width - 1 - lens.cx) / lens.fx
+    rise = max(lens.cy, lens.height - 1 - lens.cy) / lens.fy
     radius = stage.radius
     keep = visible & (z > -radius) & (z - radius < reach)
     keep &= np.abs(seen[:, 0]) - radius * np.hypot(1, side) < side * np.maximum(z, 0) + 0.0
     keep &= np.abs(seen[:, 1]) - radius * np.hypot(1, rise) < rise * np.maximum(z, 0) + 0.0
     distance = np.linalg.norm(centre - position, axis=1) - radius
     pixels = lens.width / 2.0
-    index = np.flatnonzero(keep[stage.part] & (stage.reach * np.maximum(pixels / 256.0, 0.75) > distance[stage.part]))
+    index = np.flatnonzero(
+        keep[stage.part] & (stage.reach * np.maximum(pixels / 256.0, 0.75) > distance[stage.part])
+    )
     part = stage.part[index]
     corners = np.einsum("nij,nkj->nki", poses[part, :3, :3], stage.corners[index]) + poses[part, None, :3, 3]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -154,7 +171,13 @@ class _Holes:
 
     def __call__(self, bits: Fragments, face: Ints) -> npt.NDArray[np.bool_]:
         depth = 1.0 / np.maximum(bits.value, 1e-6)
-        alpha = leaf_shade(self.faces, face, self.rays[bits.pixel] * depth[:, None] + self.position.astype(np.float32), depth, self.lens)
+        alpha = leaf_shade(
+            self.faces,
+            face,
+            self.rays[bits.pixel] * depth[:, None] + self.position.astype(np.float32),
+            depth,
+            self.lens,
+        )
         return alpha < 0.42
 
 

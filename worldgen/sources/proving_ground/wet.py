@@ -15,7 +15,13 @@ REACH_M = 160.0
 
 
 def mirror_on_ground(
-    light: F32, gloss: F32, setting: Setting, skyline: Skyline, pose: npt.NDArray[np.floating], camera: Camera, t: int
+    light: F32,
+    gloss: F32,
+    setting: Setting,
+    skyline: Skyline,
+    pose: npt.NDArray[np.floating],
+    camera: Camera,
+    t: int,
 ) -> F32:
     """Lay the mirrored scene over ground that shines.
 
@@ -36,7 +42,7 @@ def mirror_on_ground(
     top = int(shining[0])
     lens = Lens(camera.width, camera.height - top, camera.fx, camera.fy, camera.cx, camera.cy - top)
     position, rotation = pose[:3, 3] * FLIP, pose[:3, :3] * FLIP[:, None]
-    faces = faces_in_view(setting.stage, t, position, rotation, lens, reach=REACH_M)
+    faces = faces_in_view(setting.stage, t, position, rotation, lens, reach=REACH_M, without="ego")
     below = see(setting.stage, faces, lens, position, rotation, skyline, mirrored=True)
     image = shade(below, setting).radiance.reshape(lens.height, lens.width, 3)
     image = np.minimum(image, 8.0)

@@ -42,15 +42,28 @@ def elements_of(scene: Scene) -> tuple[MapElement, ...]:
         end = min(marking.end_m, AHEAD_M)
         if end > marking.start_m:
             style = f"{marking.colour} {patterns.get(marking.kind, marking.kind)}"
-            found.append(MapElement(kind="lane_line", points_m=line(marking.start_m, end, marking.offset_m), style=style))
+            found.append(
+                MapElement(
+                    kind="lane_line", points_m=line(marking.start_m, end, marking.offset_m), style=style
+                )
+            )
     for begin, end in _between(scene):
-        found.extend(MapElement(kind="road_boundary", points_m=line(begin, end, d)) for d in (road.left_m, road.right_m))
+        found.extend(
+            MapElement(kind="road_boundary", points_m=line(begin, end, d))
+            for d in (road.left_m, road.right_m)
+        )
     for crossing in scene.crossings:
         w = crossing.half_width_m
         for sign in (-1, 1):
-            near, far = sorted((crossing.s_m + sign * (w + 1.2), crossing.s_m + sign * (w + 1.2 + CROSS_WALK_M)))
+            near, far = sorted(
+                (crossing.s_m + sign * (w + 1.2), crossing.s_m + sign * (w + 1.2 + CROSS_WALK_M))
+            )
             if crossing.zebra:
-                found.append(MapElement(kind="crosswalk", points_m=area(near, far, road.right_m, road.left_m), is_area=True))
+                found.append(
+                    MapElement(
+                        kind="crosswalk", points_m=area(near, far, road.right_m, road.left_m), is_area=True
+                    )
+                )
             lanes = [lane for lane in scene.lanes if lane.direction == -sign]
             if lanes and (crossing.signalled or crossing.zebra):
                 stop = crossing.s_m + sign * (w + (5.6 if crossing.zebra else 1.6))
@@ -58,10 +71,19 @@ def elements_of(scene: Scene) -> tuple[MapElement, ...]:
                 x, y, _ = road.world(np.full(2, stop), np.array([min(d), max(d)]))
                 found.append(MapElement(kind="wait_line", points_m=out_of(np.stack((x, y, np.zeros(2)), 1))))
             for side, edge in ((1, road.left_m), (-1, road.right_m)):
-                x, y, _ = road.world(np.full(2, crossing.s_m + sign * w), np.array([edge + side * 0.5, edge + side * 30]))
-                found.append(MapElement(kind="road_boundary", points_m=out_of(np.stack((x, y, np.zeros(2)), 1))))
+                x, y, _ = road.world(
+                    np.full(2, crossing.s_m + sign * w), np.array([edge + side * 0.5, edge + side * 30])
+                )
+                found.append(
+                    MapElement(kind="road_boundary", points_m=out_of(np.stack((x, y, np.zeros(2)), 1)))
+                )
     found.extend(
-        MapElement(kind="road_marking", points_m=area(a.s_m - 2, a.s_m + 2, a.d_m - 0.4, a.d_m + 0.4), is_area=True, attributes={"turn": a.turn})
+        MapElement(
+            kind="road_marking",
+            points_m=area(a.s_m - 2, a.s_m + 2, a.d_m - 0.4, a.d_m + 0.4),
+            is_area=True,
+            attributes={"turn": a.turn},
+        )
         for a in scene.arrows
     )
     return tuple(found) + _uprights(scene)
@@ -91,12 +113,16 @@ def _uprights(scene: Scene) -> tuple[MapElement, ...]:
             top = item.height_m
             found.append(MapElement(kind="pole", points_m=upright(item.s_m, item.d_m, 0.0, top)))
             plate = _plate(scene, item.s_m, item.d_m, top - 0.66, top + 0.06, 0.36)
-            found.append(MapElement(kind="traffic_sign", points_m=plate, is_area=True, attributes={"id": str(item.id)}))
+            found.append(
+                MapElement(kind="traffic_sign", points_m=plate, is_area=True, attributes={"id": str(item.id)})
+            )
     for light in scene.traffic_lights:
         found.append(MapElement(kind="pole", points_m=upright(light.s_m, light.d_m, 0.0, light.height_m)))
         d = light.d_m + light.arm_m * light.facing
         plate = _plate(scene, light.s_m, d, light.height_m - 0.95, light.height_m + 0.05, 0.17)
-        found.append(MapElement(kind="traffic_light", points_m=plate, is_area=True, attributes={"id": str(light.id)}))
+        found.append(
+            MapElement(kind="traffic_light", points_m=plate, is_area=True, attributes={"id": str(light.id)})
+        )
     return tuple(found)
 
 
@@ -105,12 +131,17 @@ def _plate(scene: Scene, s: float, d: float, z0: float, z1: float, half: float) 
     return out_of(np.array([[x[0], y[0], z0], [x[1], y[1], z0], [x[1], y[1], z1], [x[0], y[0], z1]]))
 
 
-def boxes_of(stage: Stage, t: int, lit: dict[int, frozenset[str]], shown: frozenset[int] | None = None) -> tuple[SceneBox, ...]:
+def boxes_of(
+    stage: Stage, t: int, lit: dict[int, frozenset[str]], shown: frozenset[int] | None = None
+) -> tuple[SceneBox, ...]:
     """Actors of one frame as boxes in world axes; `shown` limits them to some ids."""
     return tuple(
         _box(thing, t, lit)
         for thing in stage.things
-        if thing.id and thing.visible[t] and not thing.category.startswith("traffic") and (shown is None or thing.id in shown)
+        if thing.id
+        and thing.visible[t]
+        and not thing.category.startswith("traffic")
+        and (shown is None or thing.id in shown)
     )
 
 
@@ -134,7 +165,9 @@ def _box(thing: Thing, t: int, lit: dict[int, frozenset[str]]) -> SceneBox:
 
 def light_states_of(scene: Scene, lit: dict[int, frozenset[str]]) -> dict[str, str]:
     """Traffic lights of one frame by id."""
-    return {str(light.id): next(iter(lit.get(light.id, frozenset())), "unknown") for light in scene.traffic_lights}
+    return {
+        str(light.id): next(iter(lit.get(light.id, frozenset())), "unknown") for light in scene.traffic_lights
+    }
 
 
 def package_of(scene: Scene, stage: Stage, lit: tuple[dict[int, frozenset[str]], ...]) -> packages.Scene:
