@@ -1,6 +1,6 @@
 """Assembly: configuration to extract, generate, judge and publish. The only place that wires adapters."""
 
-from worldgen.assembly.augment import (
+from worldgen.assembly.augmenting import (
     Augmented,
     Options,
     augment,
@@ -10,11 +10,11 @@ from worldgen.assembly.augment import (
     variant_json,
     write_results_page,
 )
-from worldgen.assembly.estimate import estimate
+from worldgen.assembly.estimating import estimate
 from worldgen.assembly.judging import judge
 from worldgen.assembly.recording import record, write_controls
 from worldgen.assembly.specs import specs_of
-from worldgen.assembly.stress import stress
+from worldgen.assembly.stressing import stress
 from worldgen.assembly.wiring import Assembly, assembled
 
 __all__ = [

@@ -58,7 +58,7 @@ def _graded(scene: TestScene, rng: np.random.Generator) -> Good:
     table = np.arange(256, dtype=np.float32) / 255.0
     tables = [np.clip((table**gamma) * gain * w, 0, 1) for w in (1 + warm, 1.0, 1 - warm)]
     lut = np.stack([(t * 255 + 0.5).astype(np.uint8) for t in tables], axis=-1)[None]
-    frames = np.stack([cv2.LUT(f, lut) for f in scene.drive.clip.frames])
+    frames = np.stack([np.asarray(cv2.LUT(f, lut), dtype=np.uint8) for f in scene.drive.clip.frames])
     return Good(generator="graded", frames=frames, spec=None)
 
 
@@ -79,7 +79,7 @@ def _foreign(scene: TestScene, rng: np.random.Generator) -> Good:
     elif kind == "flat_fog":
         change = albu.Compose([albu.RandomToneCurve(scale=0.0, p=1.0), albu.ToGray(p=0.0)])
         veil = rng.uniform(0.25, 0.4)
-        frames = (frames * (1 - veil) + 205 * veil).astype(np.uint8)
+        frames = np.asarray(frames * (1 - veil) + 205 * veil, dtype=np.uint8)
         # A flat veil is a wet lens or mist on the glass, not fog: nothing is asked of it.
         spec = None
     else:

@@ -285,7 +285,7 @@ def flicker(scene: TestScene, strength: int, rng: np.random.Generator) -> Frames
     """Brightness jumps from frame to frame."""
     reach = (0.04, 0.08, 0.16)[strength - 1]
     gains = (1 + reach * rng.choice([-1.0, 1.0], FRAMES)).astype(np.float32)[:, None, None, None]
-    return np.clip(scene.painted * gains, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(scene.painted * gains, 0, 255), dtype=np.uint8)
 
 
 def melted(scene: TestScene, strength: int, rng: np.random.Generator) -> Frames | None:
@@ -336,7 +336,8 @@ def ghosting(scene: TestScene, strength: int, rng: np.random.Generator) -> Frame
     lag, share = (2, 3, 4)[strength - 1], (0.35, 0.5, 0.6)[strength - 1]
     out = scene.painted.astype(np.float32)
     late = np.concatenate([out[:1].repeat(lag, axis=0), out[:-lag]])
-    return ((1 - share) * out + share * late).astype(np.uint8)
+    mixed = (1 - share) * out + share * late
+    return np.asarray(mixed, dtype=np.uint8)
 
 
 def washed_out(scene: TestScene, strength: int, rng: np.random.Generator) -> Frames | None:

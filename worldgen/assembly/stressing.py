@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from worldgen.assembly.augment import Augmented, Options, augment
+from worldgen.assembly.augmenting import Augmented, Options, augment
 from worldgen.assembly.specs import specs_of
 from worldgen.datatypes import Box2d, Variant
 from worldgen.errors import ConfigError, LabelError

@@ -4,7 +4,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from worldgen.assembly.augment import Options
+from worldgen.assembly.augmenting import Options
 from worldgen.assembly.specs import Specs, specs_of
 from worldgen.assembly.wiring import assembled
 from worldgen.errors import WorldgenError
