@@ -48,7 +48,8 @@ class MeasuredCritic:
                     if time.monotonic() > deadline:
                         message = f"judging took longer than {self._thresholds.deadline_seconds:g} s"
                         raise JudgeError(message, reason="timeout")
-            return Verdict.of(tuple(findings), critic=self.version)
+            seen = evidence.recognition.label if evidence.comparable else ""
+            return Verdict.of(tuple(findings), recognised=seen, critic=self.version)
 
     def _evidence(self, case: Case) -> Evidence:
         candidate = self._new_view(self._read(case.candidate, "candidate"))

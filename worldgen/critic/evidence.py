@@ -1,17 +1,21 @@
 """Evidence: what the checks of one case share, computed once and only when a check asks for it."""
 
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32, Int32, UInt8
 
+from worldgen.critic import shares
+from worldgen.critic.difference import Difference, differ
+from worldgen.critic.spans import box_of
+from worldgen.critic.survey import Survey, survey
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
+from worldgen.imaging.visibility import transmission
+from worldgen.imaging.condition import Recognition, measure_appearance, recognise
 from worldgen.datatypes import Box2d, Condition, Geometry, Labels, Place, Spec
-from worldgen.imaging.edges import gradient_gain
-from worldgen.imaging.noise import noise_map
-from worldgen.imaging.structure import Comparison, compare
 
 
 class Evidence:
@@ -56,56 +60,121 @@ class Evidence:
         )
 
     @cached_property
-    def comparisons(self) -> tuple[Comparison, ...]:
-        """Structure of every frame against the source's. Only for comparable cases."""
-        assert self.source is not None
-        limits = self.thresholds.structure
-        gain = gradient_gain(self.thresholds.gradient_sigma)
-        return tuple(
-            compare(
-                self.source.gradient(i),
-                self.candidate.gradient(i),
-                noise=gain * noise_map(self.candidate.luma[i]),
-                tile=limits.tile_pixels,
-                floor=limits.floor_levels,
-            )
-            for i in range(len(self.candidate))
+    def survey(self) -> Survey:
+        """Source and candidate compared in tiles. Only for comparable cases."""
+        assert self.source is not None  # noqa: S101 -- every check asks `comparable` first
+        return survey(
+            self.source,
+            self.candidate,
+            self.depth_m,
+            self.thresholds.tile_of(self.candidate.size[0]),
+            self.thresholds.structure.floor_levels,
+            instances=None if self.objects is None else self.objects[1],
+            kept_share=shares.kept_share(self.spec, self.tags),
+            new_share=shares.new_share(self.spec, self.tags),
+            predicted=self.predicted_transmission,
+            is_dark=self.is_dark,
         )
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether dusk or night was asked for: lamps and windows are lit."""
+        sun = None if self.spec is None else self.spec.sun_elevation_deg
+        return sun is not None and sun < 2
+
+    @property
+    def has_particles(self) -> bool:
+        """Whether rain or snow was asked for."""
+        return self.spec is not None and bool(self.spec.rain_mm_h or self.spec.snow_mm_h)
+
+    @cached_property
+    def predicted_transmission(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:
+        """Light that the asked fog or dust lets through at each pixel; None where neither was asked.
+
+        With the nearest depth that the geometry's scale allows, so that nothing visible is excused.
+        """
+        spec, depth = self.spec, self.depth_m
+        mor = None if spec is None else spec.fog_mor_m or spec.dust_mor_m
+        if mor is None or depth is None or self.geometry is None:
+            return None
+        return transmission(depth * np.float32(self.geometry.scale_interval[0]), mor)
+
+    @cached_property
+    def objects(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]] | None:
+        """Ids of the things that have an instance, and [t, h, w] their places in that list (0 is none)."""
+        if self.instances is None:
+            return None
+        ids, index = np.unique(self.instances, return_inverse=True)
+        if ids[0] != 0:
+            ids, index = np.concatenate([[0], ids]), index + 1
+        return ids.astype(np.int32), index.reshape(self.instances.shape).astype(np.int32)
+
+    @cached_property
+    def difference(self) -> Difference:
+        """How the candidate's weather and light differ from the source's. Only for comparable cases."""
+        assert self.source is not None  # noqa: S101 -- every check asks `comparable` first
+        return differ(self.source, self.candidate, self.survey, self.tags, self.depth_m)
+
+    @cached_property
+    def recognition(self) -> Recognition:
+        """What the candidate looks like against its source. Only for comparable cases."""
+        seen = measure_appearance(self.candidate.clip, self.geometry)
+        before = None if self.source is None else self.source.appearance(self.geometry)
+        return recognise(seen, before)
 
     @cached_property
     def depth_m(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:
         """Depth at working size."""
-        return None if self.geometry is None else _nearest(self.geometry.depth_m, self.candidate.size)
+        return None if self.geometry is None else nearest(self.geometry.depth_m, self.candidate.size)
 
     @cached_property
     def tags(self) -> UInt8[npt.NDArray[np.uint8], "t h w"] | None:
         """Semantic tags at working size."""
         if self.geometry is None or self.geometry.tags is None:
             return None
-        return _nearest(self.geometry.tags, self.candidate.size)
+        return nearest(self.geometry.tags, self.candidate.size)
 
     @cached_property
     def instances(self) -> Int32[npt.NDArray[np.int32], "t h w"] | None:
         """Instance ids at working size."""
         if self.geometry is None or self.geometry.instances is None:
             return None
-        return _nearest(self.geometry.instances, self.candidate.size)
+        return nearest(self.geometry.instances, self.candidate.size)
+
+    def object_place(self, first: int, last: int, index: int) -> Place:
+        """Name the place of one of `objects` in the file's pixels."""
+        assert self.objects is not None  # noqa: S101 -- asked for one of them
+        ids, stack = self.objects
+        box = box_of((stack[first : last + 1] == index).any(axis=0))
+        if box is None:
+            return Place(first_frame=first, last_frame=last, object_id=int(ids[index]))
+        left, top, right, bottom = (v / self.candidate.scale for v in box)
+        return Place(
+            first_frame=first,
+            last_frame=last,
+            box2d=Box2d(left=left, top=top, right=right, bottom=bottom),
+            object_id=int(ids[index]),
+        )
 
     def place(self, first: int, last: int, tiles: tuple[int, int, int, int] | None = None) -> Place:
         """Name a place in the file's pixels; `tiles` is (left, top, right, bottom) in tiles, half-open."""
         if tiles is None:
             return Place(first_frame=first, last_frame=last)
-        step = self.thresholds.structure.tile_pixels / self.candidate.scale
+        step = self.thresholds.tile_of(self.candidate.size[0]) / self.candidate.scale
         width, height = self.candidate.clip.size
         left, top, right, bottom = (v * step for v in tiles)
         box = Box2d(left=left, top=top, right=min(right, width), bottom=min(bottom, height))
         return Place(first_frame=first, last_frame=last, box2d=box)
 
 
-def _nearest(stack: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray[np.generic]:  # type: ignore[type-arg]
+Number = TypeVar("Number", bound=np.generic)
+
+
+def nearest(stack: npt.NDArray[Number], size: tuple[int, int]) -> npt.NDArray[Number]:
+    """Resize [t, h, w] to (width, height) by picking pixels, which suits ids and depth."""
     width, height = size
     if stack.shape[1:] == (height, width):
         return stack
     rows = ((np.arange(height) + 0.5) * stack.shape[1] / height).astype(np.intp)
     columns = ((np.arange(width) + 0.5) * stack.shape[2] / width).astype(np.intp)
-    return np.stack([plane[rows][:, columns] for plane in stack])
+    return stack[:, rows[:, None], columns]

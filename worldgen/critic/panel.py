@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from worldgen.critic.checks import condition, structure, technical, temporal
+from worldgen.critic.checks import alignment, colour, condition, structure, technical, temporal
 from worldgen.critic.evidence import Evidence
 from worldgen.datatypes import Finding
 
@@ -18,9 +18,19 @@ FIRST: Final[tuple[Check, ...]] = (
 
 PANEL: Final[tuple[Check, ...]] = (
     technical.not_clipped,
-    technical.not_still,
+    technical.not_mirrored,
     technical.not_a_copy,
-    structure.structure_kept,
+    structure.whole_kept,
+    structure.tiles_kept,
+    structure.objects_kept,
+    structure.nothing_new,
+    alignment.displacement,
+    colour.local_colour,
+    temporal.steady,
+    temporal.moving,
+    temporal.in_order,
+    temporal.boiling,
+    temporal.not_stuck,
     condition.condition_visible,
-    temporal.flicker,
+    condition.uniform,
 )

@@ -1,13 +1,7 @@
 """Thresholds: every number the panel compares with, typed, from configs/critic/*.yaml."""
 
-from pathlib import Path
-
-import yaml
-from pydantic import ValidationError
-
 from worldgen.datatypes import digest
 from worldgen.datatypes.digest import Value
-from worldgen.errors import ConfigError
 
 
 class TechnicalLimits(Value):
@@ -21,43 +15,89 @@ class TechnicalLimits(Value):
     """... unless the source's frame spreads less than this too."""
     clipped_share: float = 0.35
     """Largest share of pixels at 0 or 255 beyond the source's."""
-    still_level: float = 0.35
-    """Mean change between frames (levels) below which a frame repeats the one before."""
-    still_source_level: float = 1.0
-    """A repeated frame counts where the source moved at least this much."""
-    mirrored_margin: float = 0.15
-    """How much better the mirrored picture must fit to be called mirrored."""
     copy_level: float = 1.5
     """Mean difference from the source (levels) below which a candidate is a copy."""
+    mirrored_margin: float = 0.15
+    """How much better (correlation) the mirrored picture must fit to be called mirrored."""
+    banding_share: float = 0.35
+    """Largest share of smooth areas that are terraced beyond the source's."""
 
 
 class StructureLimits(Value):
     """Edges that should survive, per picture, tile and object."""
 
-    tile_pixels: int = 16
     floor_levels: float = 1.0
     """Source gradients (levels per pixel at working size) below this carry no structure."""
-    whole_kept: float = 0.55
-    tile_kept: float = 0.2
+    whole_lost: float = 0.62
+    """Largest share of the visible structure that a frame may lose."""
+    tile_lost: float = 0.75
+    """Largest share that any place of two by two tiles may lose over `tile_frames`."""
     tile_frames: int = 3
-    """Consecutive frames over which a tile's evidence is added up."""
-    enough_structure: float = 40.0
-    """Expected alignment a tile must hold to be judged."""
+    prior: float = 900.0
+    """Structure (levels x alignment) that a place needs before its share counts fully."""
+    object_lost: float = 0.82
+    object_prior: float = 250.0
+    object_frames: int = 5
+    new_edges: float = 0.35
+    """Largest mean strength of lasting edges without a cause, against the picture's own mean edge strength."""
     visible_share: float = 0.02
-    """Share of the source's structure that must be expected visible for an answer."""
+    """Share of the source's edges that must be expected visible for an answer."""
+
+
+class AlignmentLimits(Value):
+    """Displacement against the source."""
+
+    enough_structure: float = 150.0
+    """Visible structure that a region needs for its displacement to count."""
+    whole_px: float = 0.6
+    """Largest displacement of the picture, working pixels, in the median frame."""
+    frame_px: float = 1.0
+    """The same in the worst frame."""
+    region_px: float = 1.5
+    fit_gain: float = 0.05
+    """Correlation with the source that undoing the displacement must win for it to count."""
+    """Largest displacement of the fourth-worst region, working pixels, in the median frame."""
+
+
+class TemporalLimits(Value):
+    """What changes between frames that the source does not explain."""
+
+    flicker_stops: float = 0.05
+    """Largest jump of brightness between two frames beyond the source's, log2."""
+    drift_stops: float = 0.12
+    """Largest slow change of brightness against the source over the clip, log2."""
+    hue_drift_stops: float = 0.03
+    """Largest slow change of one colour channel against the others, log2."""
+    still_ratio: float = 0.3
+    """A frame changes less than this share of what the clip usually does: it repeats the one before."""
+    still_source_level: float = 0.6
+    """... where the source's change is at least this many levels."""
+    order_margin: float = 0.03
+    """How much better (correlation) a frame must fit its neighbour's source frame to be out of order."""
+    boiling_levels: float = 0.6
+    """Largest transient darkening beyond source and noise, against the spread of the picture, percent."""
+    stuck_share: float = 0.6
+    """Largest share of fine structure that stands still on the screen while the source moves."""
+    stuck_motion_px: float = 6.0
+    """Travel of the source over the clip (working pixels) that makes a tile count as moving."""
+
+
+class ColourLimits(Value):
+    """Colour of things against their surroundings."""
+
+    tile_stops: float = 1.6
+    """Largest change of a place's colour against its surroundings, log2 of channel ratios."""
+    darkest_level: float = 28.0
+    """Places darker than this (luma) have no colour that could be judged."""
 
 
 class ConditionLimits(Value):
     """The asked condition."""
 
-    confidence: float = 0.5
-
-
-class TemporalLimits(Value):
-    """Flicker and what comes with it."""
-
-    flicker_levels: float = 2.0
-    """Second difference of the mean brightness beyond the source's, in levels."""
+    visible: float = 0.3
+    """How well the difference from the source must fit the asked class, 0..1."""
+    seam_stops: float = 0.2
+    """Largest straight step in brightness across the picture that the source does not have, log2."""
 
 
 class Thresholds(Value):
@@ -66,32 +106,22 @@ class Thresholds(Value):
     name: str = "measured"
     working_width: int = 640
     """Frames wider than this are judged at this width."""
+    tiles_across: int = 40
+    """Tiles of at least 8 working pixels; about so many in a row of a wide frame."""
     gradient_sigma: float = 1.0
     deadline_seconds: float = 600.0
     technical: TechnicalLimits = TechnicalLimits()
     structure: StructureLimits = StructureLimits()
-    condition: ConditionLimits = ConditionLimits()
+    alignment: AlignmentLimits = AlignmentLimits()
     temporal: TemporalLimits = TemporalLimits()
+    colour: ColourLimits = ColourLimits()
+    condition: ConditionLimits = ConditionLimits()
 
     @property
     def identity(self) -> str:
         """Digest of every number."""
         return digest(self)
 
-
-def load_thresholds(path: Path) -> Thresholds:
-    """Read a threshold file.
-
-    Raises:
-        ConfigError: No such file, not YAML, or a field that is unknown or out of range.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        message = f"no threshold file {path.name}: {error.strerror}"
-        raise ConfigError(message, reason="not_found") from error
-    try:
-        return Thresholds.model_validate(yaml.safe_load(text) or {})
-    except (ValidationError, yaml.YAMLError) as error:
-        message = f"{path.name} is not a threshold file: {error}"
-        raise ConfigError(message, reason="invalid") from error
+    def tile_of(self, width: int) -> int:
+        """Side of a tile for frames of this working width, a multiple of 4."""
+        return max(8, round(width / self.tiles_across / 4) * 4)

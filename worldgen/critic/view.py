@@ -7,9 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32, UInt8
 
-from worldgen.datatypes import Clip
-from worldgen.imaging.edges import Gradient, luma, shrink
-from worldgen.imaging.noise import noise_sigma
+from worldgen.datatypes import Clip, Geometry
+from worldgen.imaging.appearance import Appearance, measure_appearance
+from worldgen.imaging.edges import LUMA, Gradient, Plane, luma, shrink
+from worldgen.imaging.flow import DenseFlow
+from worldgen.imaging.noise import noise_by_level, noise_sigma
+from worldgen.imaging.residual import contrast_normalised, transients
+from worldgen.imaging.structure import tile_sum
 
 SMALL_WIDTH = 160
 
@@ -31,7 +35,12 @@ class View:
         self.size = (round(width * scale), round(height * scale))
         self.scale = scale
         """Working pixels per pixel of the file."""
-        self._gradients: dict[int, Gradient] = {}
+        self._normalised: dict[int, npt.NDArray[np.uint8]] = {}
+        self._flow: dict[int, npt.NDArray[np.float32]] = {}
+        self._travel: Plane | None = None
+        self._tile_rgb: npt.NDArray[np.float32] | None = None
+        self._appearance: Appearance | None = None
+        self._engine = DenseFlow("fast")
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -48,6 +57,11 @@ class View:
     def luma(self) -> Float32[npt.NDArray[np.float32], "t h w"]:
         """Encoded luma, 0..255."""
         return np.stack([luma(f) for f in self.rgb])
+
+    @cached_property
+    def soft(self) -> Float32[npt.NDArray[np.float32], "t h w"]:
+        """Luma without what is finer than two pixels: noise leaves, texture stays."""
+        return np.stack([cv2.GaussianBlur(plane, (0, 0), 1.5) for plane in self.luma])
 
     @cached_property
     def small(self) -> Float32[npt.NDArray[np.float32], "t h w 3"]:
@@ -72,8 +86,104 @@ class View:
         """Mean absolute change of the small picture from each frame to the next, in levels."""
         return np.abs(np.diff(self.small, axis=0)).mean(axis=(1, 2, 3))
 
+    @cached_property
+    def noise_levels(self) -> Float32[npt.NDArray[np.float32], " levels"]:
+        """Noise of luma for every level 0..255: median over at most five frames."""
+        frames = np.unique(np.linspace(0, len(self) - 1, 5).round().astype(int))
+        table = np.median([noise_by_level(self.luma[i]) for i in frames], axis=0)
+        centres = (np.arange(len(table)) + 0.5) * (256 / len(table))
+        return np.interp(np.arange(256), centres, table).astype(np.float32)
+
     def gradient(self, frame: int) -> Gradient:
-        """Gradient of one frame's luma, kept."""
-        if frame not in self._gradients:
-            self._gradients[frame] = Gradient.of(self.luma[frame], self.sigma)
-        return self._gradients[frame]
+        """Gradient of one frame's luma without its slow part; cheap enough not to be kept.
+
+        Glare, glow, headlight cones and the fall-off of fog are slow; edges are not.
+        """
+        plane = self.luma[frame]
+        return Gradient.of(plane - cv2.GaussianBlur(plane, (0, 0), 6 * self.sigma), self.sigma)
+
+    def normalised(self, frame: int) -> UInt8[npt.NDArray[np.uint8], "h w"]:
+        """One frame's luma with its local contrast made equal, kept."""
+        if frame not in self._normalised:
+            self._normalised[frame] = contrast_normalised(self.luma[frame])
+        return self._normalised[frame]
+
+    def flow(self, frame: int) -> Float32[npt.NDArray[np.float32], "h w 2"]:
+        """Motion from one frame to the next, working pixels, computed at half size and kept there."""
+        if frame not in self._flow:
+            half = (max(16, self.size[0] // 2), max(16, self.size[1] // 2))
+            pair = [cv2.resize(self.luma[i], half, interpolation=cv2.INTER_AREA) for i in (frame, frame + 1)]
+            self._flow[frame] = self._engine(pair[0].astype(np.uint8), pair[1].astype(np.uint8))
+        flow = cv2.resize(self._flow[frame], self.size, interpolation=cv2.INTER_LINEAR)
+        height, width = self._flow[frame].shape[:2]
+        return np.asarray(flow * np.array([self.size[0] / width, self.size[1] / height], np.float32))
+
+    @cached_property
+    def _transients(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        inner = range(1, len(self) - 1)
+        pairs = [transients(self.soft[i - 1], self.soft[i], self.soft[i + 1], self.flow(i)) for i in inner]
+        above, below = ([float(p[k].mean()) for p in pairs] or [0.0] for k in (0, 1))
+        return np.array(above, np.float32), np.array(below, np.float32)
+
+    @property
+    def transient_above(self) -> Float32[npt.NDArray[np.float32], " t"]:
+        """Mean of what each frame but the first and last has above both neighbours along the flow, levels."""
+        return self._transients[0]
+
+    @property
+    def transient_below(self) -> Float32[npt.NDArray[np.float32], " t"]:
+        """The same for what it has below both."""
+        return self._transients[1]
+
+    @cached_property
+    def standing(self) -> tuple[Plane, Plane]:
+        """Mean over time of the fine structure at each pixel, and its variance over time."""
+        mean, square = np.zeros(self.luma.shape[1:], np.float64), np.zeros(self.luma.shape[1:], np.float64)
+        for plane in self.luma:
+            fine = plane - cv2.GaussianBlur(plane, (0, 0), 3)
+            mean += fine
+            square += fine * fine
+        mean /= len(self)
+        return mean.astype(np.float32), np.maximum(square / len(self) - mean * mean, 0).astype(np.float32)
+
+    def travel(self, tile: int) -> Plane:
+        """How far each tile moves over the whole clip, working pixels."""
+        if self._travel is None:
+            speeds = [cv2.magnitude(f[..., 0], f[..., 1]) for f in map(self.flow, range(len(self) - 1))]
+            self._travel = tile_sum(np.mean(speeds, axis=0), tile) * np.float32(len(self) / tile**2)
+        return self._travel
+
+    def tile_rgb(self, tile: int) -> Float32[npt.NDArray[np.float32], "t rows columns 3"]:
+        """Mean encoded colour of each tile."""
+        if self._tile_rgb is None:
+            columns, rows = -(-self.size[0] // tile), -(-self.size[1] // tile)
+            pad = (0, rows * tile - self.size[1], 0, columns * tile - self.size[0])
+            self._tile_rgb = np.stack(
+                [
+                    cv2.resize(
+                        cv2.copyMakeBorder(f, *pad, cv2.BORDER_REPLICATE).astype(np.float32),
+                        (columns, rows),
+                        interpolation=cv2.INTER_AREA,
+                    )
+                    for f in self.rgb
+                ]
+            )
+        return self._tile_rgb
+
+    def tile_luma(self, tile: int) -> Float32[npt.NDArray[np.float32], "t rows columns"]:
+        """Mean luma of each tile."""
+        return (self.tile_rgb(tile) @ LUMA).astype(np.float32)
+
+    def chroma(self, tile: int) -> Float32[npt.NDArray[np.float32], "t rows columns 2"]:
+        """Log2 of red over green and of blue over green, in linear light, per tile."""
+        linear = ((self.tile_rgb(tile) + 4) / 259) ** np.float32(2.2)
+        logs = np.log2(linear)
+        return np.stack([logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1]], axis=-1).astype(
+            np.float32
+        )
+
+    def appearance(self, geometry: Geometry | None) -> Appearance:
+        """Weather and light of the clip, measured once."""
+        if self._appearance is None:
+            self._appearance = measure_appearance(self.clip, geometry)
+        return self._appearance

@@ -5,14 +5,11 @@ flip contrasts honestly) weighed by the source's edges. Fog, darkness and gradin
 angles; an erased or replaced thing changes angles.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from worldgen.imaging.edges import Gradient, Plane
-from worldgen.imaging.visibility import expected_alignment
 
 
 def tile_sum(plane: Plane, tile: int) -> Plane:
@@ -43,16 +40,6 @@ def aligned(source: Gradient, candidate: Gradient) -> Plane:
     return np.where(product > 1e-6, 2 * cosine * cosine - 1, 0).astype(np.float32)
 
 
-def contrast_ratio(source: Gradient, candidate: Gradient, tile: int) -> tuple[Plane, Plane]:
-    """How much of the source's contrast is left, per tile, and the source's edge energy there.
-
-    Regression of the candidate's gradient on the source's; the sign is dropped.
-    """
-    energy = tile_sum(source.magnitude * source.magnitude, tile)
-    shared = tile_sum(source.x * candidate.x + source.y * candidate.y, tile)
-    return np.abs(shared) / np.maximum(energy, np.float32(1e-3)), energy
-
-
 def neighbourhood(tiles: Plane, valid: npt.NDArray[np.bool_], radius: int, quantile: float) -> Plane:
     """Quantile of the valid tiles around each tile, NaN where there are none."""
     rows, columns = tiles.shape
@@ -64,47 +51,3 @@ def neighbourhood(tiles: Plane, valid: npt.NDArray[np.bool_], radius: int, quant
     count = (~np.isnan(stack)).sum(axis=0)
     place = np.clip((quantile * (count - 1)).round(), 0, None).astype(np.int64)
     return np.take_along_axis(stack, place[None], axis=0)[0]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
-    """Two pictures compared per tile; every field is [rows, columns]."""
-
-    weight: Plane
-    """Expected alignment summed: how much structure should survive here."""
-    kept: Plane
-    """Measured alignment summed with the same weights."""
-    ratio: Plane
-    """Contrast left, against the source."""
-    expected_ratio: Plane
-    """What the surroundings say should be left."""
-
-
-def compare(
-    source: Gradient, candidate: Gradient, *, noise: Plane | float, tile: int, floor: float
-) -> Comparison:
-    """Compare the edges that should survive.
-
-    Args:
-        source: Gradient of the source's luma.
-        candidate: Gradient of the candidate's.
-        noise: Standard deviation of one gradient component of the candidate, everywhere or per pixel.
-        tile: Pixels.
-        floor: Source gradients below this carry no structure.
-    """
-    ratio, energy = contrast_ratio(source, candidate, tile)
-    valid = energy > np.float32(floor * floor * tile)
-    expected = neighbourhood(ratio, valid, 2, 0.6)
-    expected = np.minimum(np.nan_to_num(expected, nan=0.0), 4).astype(np.float32)
-    size = (source.x.shape[1], source.x.shape[0])
-    signal = spread(expected, size, tile) * source.magnitude
-    hope = expected_alignment((signal / noise).astype(np.float32))
-    weight = np.where(source.magnitude > floor, hope * hope * np.minimum(source.magnitude, 16), 0).astype(
-        np.float32
-    )
-    return Comparison(
-        weight=tile_sum(weight * hope, tile),
-        kept=tile_sum(weight * aligned(source, candidate), tile),
-        ratio=ratio,
-        expected_ratio=expected,
-    )

@@ -1,42 +1,139 @@
-"""Condition visible: the asked weather or light is there, measured against the source."""
+"""Condition: the asked weather or light is there, everywhere, and no other."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
+import numpy as np
+import numpy.typing as npt
 
-from worldgen.critic.appearance import Appearance, differ
+from worldgen.critic.difference import Difference
 from worldgen.critic.evidence import Evidence
-from worldgen.datatypes import ConditionClass, Finding
-
-# How far the candidate went in the direction of each class; 1 is unmistakable. Provisional.
-_SCORES: Final[Mapping[ConditionClass, Callable[[Appearance], float]]] = {
-    "night": lambda a: -a.stops / 3,
-    "dusk": lambda a: -a.stops / 1.0,
-    "fog": lambda a: 2 * (1 - a.far_contrast) if a.stops > -1.5 else 0.0,
-    "rain": lambda a: max(a.particles / 0.5, 2 * abs(a.ground), 2 * (1 - a.contrast)),
-    "snow": lambda a: max(a.particles / 0.5, 2 * a.ground),
-    "wet": lambda a: 4 * abs(a.ground),
-    "low_sun": lambda a: max(2 * a.warmth, a.veil / 20, a.stops),
-    "overcast": lambda a: max(2 * (1 - a.saturation), -2 * a.warmth, 2 * (1 - a.contrast)),
-    "clear": lambda a: 1.0,
-}
+from worldgen.datatypes import ConditionClass, Finding, Place
 
 
 def condition_visible(evidence: Evidence) -> tuple[Finding, ...]:
-    """The class that was asked for can be told from the source."""
+    """The class that was asked for can be told from the source, and nothing says it is another."""
     asked = evidence.spec.asks_for if evidence.spec is not None else None
-    if asked is None or not evidence.comparable or evidence.source is None:
+    if asked is None or not evidence.comparable:
         return ()
-    limit = evidence.thresholds.condition.confidence
-    value = float(_SCORES[asked](differ(evidence.source, evidence.candidate)))
+    limit = evidence.thresholds.condition.visible
+    value = shows(evidence.difference, _fog_loss(evidence))[asked]
     passed = value >= limit
-    verb = "is seen" if passed else "cannot be seen"
+    words = asked.replace("_", " ")
+    seen = evidence.recognition.label.replace("_", " ")
+    reason = (
+        f"{words} was asked for and can be seen"
+        if passed
+        else f"{words} was asked for and cannot be told from the source (it looks like {seen})"
+    )
     return (
         Finding(
             check="condition.visible",
             passed=passed,
             value=value,
             threshold=limit,
-            unit="confidence",
-            reason=f"{asked.replace('_', ' ')} was asked for and {verb}",
+            unit="0..1",
+            reason=reason,
         ),
     )
+
+
+def shows(d: Difference, faint: float = 1.4) -> dict[ConditionClass, float]:
+    """How well the difference from the source fits each class, 0..1; several may fit, as rain and wet do.
+
+    Every class is what must be there and what must not: the weaker of the two decides.
+
+    Args:
+        d: Candidate against source.
+        faint: Loss of contrast in the distance (log2) that shows fog beyond doubt.
+    """
+    night = max(_rise(-d.sky_stops, 2.0, 4.0), _rise(-d.stops, 1.0, 2.0) * _rise(-d.sky_stops, -0.5, 0.5))
+    dim = max(_rise(-d.sky_stops, 0.2, 0.8), _rise(-d.stops, 0.2, 0.8))
+    warm = _rise(d.warmth, 0.0, 0.2)
+    glow = min(warm, _rise(d.sky_warmth, 0.2, 0.6))
+    grey = _rise(abs(d.sky_warmth) + abs(d.sky_stops), 0.05, 0.2)
+    far = _rise(-d.contrast_far, 0.4 * faint, faint)
+    soft = _rise(-d.contrast_far, 0.1, 0.5)
+    haze = _rise(-d.contrast_far, 1.5, 2.5)
+    white = max(_rise(d.white_ground, 0.0, 0.06), _rise(d.ground_stops, 0.4, 0.9))
+    fall = max(_rise(d.particles, 0.02, 0.12), _rise(d.mirror, 0.005, 0.03))
+    wet = max(
+        _rise(d.dark_ground, 0.02, 0.2), _rise(d.mirror, 0.002, 0.02), _rise(abs(d.ground_stops), 0.05, 0.2)
+    )
+    bright = 1 - night
+    return {
+        "night": night,
+        "dusk": min(max(dim, glow), 1 - _rise(-d.sky_stops, 4.0, 6.0)),
+        "low_sun": min(max(glow, warm), 1 - _rise(-d.sky_stops, 1.5, 3.0), 1 - haze),
+        "fog": min(far, bright, 1 - _rise(d.white_ground, 0.25, 0.6)),
+        "snow": min(max(white, fall), bright, 1 - _rise(d.warmth, 0.4, 0.8)),
+        "rain": min(
+            max(fall, _rise(d.dark_ground, 0.05, 0.3), soft),
+            bright,
+            1 - _rise(d.white_ground, 0.15, 0.4),
+            1 - warm,
+        ),
+        "wet": min(max(wet, grey), bright, 1 - haze, 1 - _rise(d.white_ground, 0.3, 0.6), 1 - warm),
+        "overcast": min(
+            max(grey, _rise(-d.saturation, 0.05, 0.2)),
+            bright,
+            1 - _rise(-d.contrast_far, 0.6, 1.2),
+            1 - warm,
+            1 - _rise(d.white_ground, 0.1, 0.3),
+        ),
+        "clear": min(bright, 1 - haze),
+    }
+
+
+def _fog_loss(evidence: Evidence) -> float:
+    """Loss of contrast in the distance that the asked fog predicts, log2, with a margin for the geometry."""
+    light = evidence.predicted_transmission
+    if light is None:
+        return 1.4
+    through = light[:, ::8, ::8]
+    seen = through[through > 0]
+    if not seen.size:
+        return 1.4
+    return float(np.clip(-0.5 * np.log2(np.quantile(seen, 0.25)), 0.25, 1.4))
+
+
+def _rise(value: float, low: float, high: float) -> float:
+    """0 up to `low`, 1 from `high`, linear between."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def uniform(evidence: Evidence) -> tuple[Finding, ...]:
+    """No straight upright seam through the picture that the source does not have."""
+    source, view = evidence.source, evidence.candidate
+    if not evidence.comparable or source is None or evidence.is_dark:
+        return ()  # headlight cones have upright borders
+    limit = evidence.thresholds.condition.seam_stops
+    gain = np.log2((view.small.mean(axis=-1) + 4) / (source.small.mean(axis=-1) + 4)).mean(axis=0)
+    value, at = _straight_step(gain)
+    passed = value <= limit
+    reason = (
+        "no straight seam across the picture"
+        if passed
+        else f"a straight upright seam at {at:.0%} of the picture's width, {value:.2f} stops high"
+    )
+    whole = () if passed else (Place(first_frame=0, last_frame=len(view) - 1),)
+    return (
+        Finding(
+            check="condition.seam",
+            passed=passed,
+            value=value,
+            threshold=limit,
+            unit="stops",
+            reason=reason,
+            places=whole,
+        ),
+    )
+
+
+def _straight_step(gain: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Largest step between columns that most rows share, against its surroundings, and where (0..1)."""
+    step = np.median(gain[:, 3:] - gain[:, :-3], axis=0)
+    if len(step) < 12:
+        return 0.0, 0.0
+    # Shading and haze change over many columns; a seam in three.
+    smooth = np.convolve(np.pad(step, 6, mode="edge"), np.ones(13) / 13, "valid")
+    height = np.abs(step - smooth)
+    at = int(height[2:-2].argmax()) + 2
+    return float(height[at]), (at + 1.5) / gain.shape[1]

@@ -1,58 +1,143 @@
-"""Structure kept: the edges that should survive are where they were; the worst tile decides."""
+"""Structure kept: the edges that should survive are where they were, and no others; the worst place decides."""
 
 import numpy as np
 
 from worldgen.critic.evidence import Evidence
-from worldgen.critic.spans import box_of
-from worldgen.datatypes import Finding
+from worldgen.critic.spans import over_frames, over_tiles, square
+from worldgen.datatypes import Finding, Place
 
 
-def structure_kept(evidence: Evidence) -> tuple[Finding, ...]:
-    """Compare expected and measured alignment, in the whole picture and in every tile."""
+def whole_kept(evidence: Evidence) -> tuple[Finding, ...]:
+    """The picture as a whole, in its worst frame."""
     if not evidence.comparable:
         return ()
-    limits = evidence.thresholds.structure
-    weight = np.stack([c.weight for c in evidence.comparisons])
-    kept = np.stack([c.kept for c in evidence.comparisons])
-    frames = len(weight)
-    whole = kept.sum(axis=(1, 2)) / np.maximum(weight.sum(axis=(1, 2)), 1e-6)
-    worst = int(whole.argmin())
-    passed = bool(whole[worst] >= limits.whole_kept)
-    findings = [
+    limits, survey = evidence.thresholds.structure, evidence.survey
+    weight = survey.weight.sum(axis=(1, 2))
+    visible = float(weight.sum() / max(survey.energy.sum(), 1e-6))
+    if weight.max() < 1:
+        reason = "nothing of the source's structure can be expected to be visible; it cannot be judged"
+        return (
+            Finding(
+                check="structure.whole",
+                passed=None,
+                value=visible,
+                threshold=limits.visible_share,
+                unit="share",
+                reason=reason,
+            ),
+        )
+    lost = 1 - survey.kept.sum(axis=(1, 2)) / np.maximum(weight, 1e-6)
+    worst = int(lost.argmax())
+    value = float(lost[worst])
+    passed = value <= limits.whole_lost
+    return (
         Finding(
             check="structure.whole",
             passed=passed,
-            value=float(whole[worst]),
-            threshold=limits.whole_kept,
-            unit="share",
-            reason=f"{max(whole[worst], 0):.0%} of the edges that should survive are kept in the worst frame, {worst}",
+            value=value,
+            threshold=limits.whole_lost,
+            unit="share lost",
+            reason=f"{max(value, 0):.0%} of the edges that should survive are lost in the worst frame, {worst}",
             places=() if passed else (evidence.place(worst, worst),),
-        )
-    ]
-    span = min(limits.tile_frames, frames)
-    window = np.ones(span)
-    add = lambda a: np.apply_along_axis(lambda v: np.convolve(v, window, "valid"), 0, a)  # noqa: E731
-    weight, kept = add(weight), add(kept)
-    judged = weight >= limits.enough_structure * span
-    share = np.where(judged, kept / np.maximum(weight, 1e-6), 1.0)
-    at, row, column = np.unravel_index(int(share.argmin()), share.shape)
-    value = float(share[at, row, column])
-    lost = share < limits.tile_kept
-    box = box_of(lost[at])
-    passed = not lost.any()
-    findings.append(
+        ),
+    )
+
+
+def tiles_kept(evidence: Evidence) -> tuple[Finding, ...]:
+    """Every place of two by two tiles, over a few frames."""
+    if not evidence.comparable:
+        return ()
+    limits, survey = evidence.thresholds.structure, evidence.survey
+    frames = min(limits.tile_frames, len(survey.due))
+    due = over_tiles(over_frames(survey.due, frames), 2)
+    kept = over_tiles(over_frames(survey.kept, frames), 2)
+    lost = (due - kept) / (due + np.float32(limits.prior * 2))
+    at, row, column = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
+    value = float(lost[at, row, column])
+    passed = value <= limits.tile_lost
+    reason = (
+        f"no place loses more than {max(value, 0):.0%} of the structure that should be visible"
+        if passed
+        else f"structure that should be visible is gone or replaced, from frame {at}"
+    )
+    places = () if passed else (evidence.place(at, at + frames - 1, square(row, column, 2)),)
+    return (
         Finding(
             check="structure.tiles",
             passed=passed,
             value=value,
-            threshold=limits.tile_kept,
-            unit="share",
-            reason=(
-                f"in the worst tile {max(value, 0):.0%} of the expected structure is kept"
-                if passed
-                else f"structure that should be visible is gone in {int(lost.any(axis=0).sum())} tiles"
-            ),
-            places=() if box is None else (evidence.place(int(at), int(at) + span - 1, box),),
-        )
+            threshold=limits.tile_lost,
+            unit="share lost",
+            reason=reason,
+            places=places,
+        ),
     )
-    return tuple(findings)
+
+
+def objects_kept(evidence: Evidence) -> tuple[Finding, ...]:
+    """Every thing that has an instance, along its track."""
+    if not evidence.comparable or evidence.objects is None:
+        return ()
+    limits, survey = evidence.thresholds.structure, evidence.survey
+    ids = evidence.objects[0]
+    if len(ids) < 2:
+        return ()
+    frames = min(limits.object_frames, len(survey.object_due))
+    due = over_frames(survey.object_due[:, None, :], frames)[:, 0, 1:]
+    kept = over_frames(survey.object_kept[:, None, :], frames)[:, 0, 1:]
+    lost = (due - kept) / (due + np.float32(limits.object_prior))
+    at, index = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
+    value, thing = float(lost[at, index]), int(ids[index + 1])
+    passed = value <= limits.object_lost
+    reason = (
+        f"no object loses more than {max(value, 0):.0%} of the structure that should be visible"
+        if passed
+        else f"object {thing} is gone, moved or replaced from frame {at}"
+    )
+    places: tuple[Place, ...] = ()
+    if not passed:
+        places = (evidence.object_place(at, at + frames - 1, index + 1),)
+    return (
+        Finding(
+            check="structure.objects",
+            passed=passed,
+            value=value,
+            threshold=limits.object_lost,
+            unit="share lost",
+            reason=reason,
+            places=places,
+        ),
+    )
+
+
+def nothing_new(evidence: Evidence) -> tuple[Finding, ...]:
+    """Lasting edges without a cause in the source: inserted, doubled, moved things."""
+    if not evidence.comparable:
+        return ()
+    limits, survey = evidence.thresholds.structure, evidence.survey
+    frames = min(3, len(survey.new))
+    new = over_frames(over_tiles(survey.new, 3) / 9, frames) / frames
+    usual = np.median(new, axis=(1, 2), keepdims=True)
+    share = (new - usual) / (survey.edges.mean() + np.float32(0.3))
+    at, row, column = (int(v) for v in np.unravel_index(int(share.argmax()), share.shape))
+    value = float(share[at, row, column])
+    passed = value <= limits.new_edges
+    reason = (
+        "no lasting edges without a cause in the source"
+        if passed
+        else f"something is there that the source does not have, from frame {at}"
+    )
+    places: tuple[Place, ...] = ()
+    if not passed:
+        places = (evidence.place(at, at + frames - 1, square(row, column, 3)),)
+    return (
+        Finding(
+            check="structure.new",
+            passed=passed,
+            value=value,
+            threshold=limits.new_edges,
+            unit="of mean edge strength",
+            reason=reason,
+            places=places,
+        ),
+    )

@@ -1,10 +1,12 @@
 """Technical: is it the right number of frames, and does it show anything?"""
 
 import numpy as np
+import numpy.typing as npt
 
 from worldgen.critic.evidence import Evidence
 from worldgen.critic.spans import spans
 from worldgen.datatypes import Finding, Place
+from worldgen.imaging.residual import alike
 
 
 def frames_match(evidence: Evidence) -> tuple[Finding, ...]:
@@ -70,25 +72,23 @@ def not_clipped(evidence: Evidence) -> tuple[Finding, ...]:
     return (_finding("technical.clipping", passed, value, limit, "share", reason, places),)
 
 
-def not_still(evidence: Evidence) -> tuple[Finding, ...]:
-    """No frozen or doubled frame where the source moves."""
-    limits = evidence.thresholds.technical
-    view, source = evidence.candidate, evidence.source
-    if source is None or len(source) != len(view) or len(view) < 2:
+def not_mirrored(evidence: Evidence) -> tuple[Finding, ...]:
+    """The picture is not the source's mirror image."""
+    source, view = evidence.source, evidence.candidate
+    if not evidence.comparable or source is None:
         return ()
-    moved = source.change >= limits.still_source_level
-    still = view.change < limits.still_level * np.minimum(1, source.change / limits.still_source_level)
-    frozen = moved & still
-    value = float(view.change[moved].min()) if moved.any() else 0.0
-    if not moved.any():
-        reason = "the source itself stands still; a frozen frame could not be told"
-        return (_finding("technical.frozen", True, value, limits.still_level, "levels", reason),)
-    if not frozen.any():
-        reason = f"every frame moves where the source does (least change {value:.2f} levels)"
-        return (_finding("technical.frozen", True, value, limits.still_level, "levels", reason),)
-    places = tuple(Place(first_frame=a + 1, last_frame=b + 1) for a, b in spans(frozen))
-    reason = f"{int(frozen.sum())} frames repeat the one before while the source moves, first frame {places[0].first_frame}"
-    return (_finding("technical.frozen", False, value, limits.still_level, "levels", reason, places),)
+    limit = evidence.thresholds.technical.mirrored_margin
+    middle = len(view) // 2
+    now, own = view.normalised(middle), source.normalised(middle)
+    value = alike(now, np.ascontiguousarray(own[:, ::-1])) - alike(now, own)
+    passed = value <= limit
+    reason = (
+        f"the picture fits the source better than its mirror image (by {-value:.2f})"
+        if value <= 0
+        else f"the mirror image fits better than the source by {value:.2f}"
+    )
+    whole = () if passed else (Place(first_frame=0, last_frame=len(view) - 1),)
+    return (_finding("technical.mirrored", passed, value, limit, "correlation", reason, whole),)
 
 
 def not_a_copy(evidence: Evidence) -> tuple[Finding, ...]:
@@ -102,13 +102,13 @@ def not_a_copy(evidence: Evidence) -> tuple[Finding, ...]:
     reason = (
         f"differs from the source by {value:.1f} levels on average"
         if passed
-        else f"the candidate is the source again (mean difference {value:.2f} levels) though a change was asked"
+        else f"the candidate is the source again (difference {value:.2f} levels) though a change was asked"
     )
     return (_finding("technical.copy", passed, value, limit, "levels", reason),)
 
 
-def _clipped(small: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    return np.asarray(((small >= 254.5) | (small <= 0.5)).all(axis=-1).mean(axis=(1, 2)))
+def _clipped(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    return ((small >= 254.5) | (small <= 0.5)).all(axis=-1).mean(axis=(1, 2), dtype=np.float64)
 
 
 def _finding(

@@ -1,0 +1,60 @@
+"""Colour: things keep their colour against their surroundings, whatever the light does to both."""
+
+import numpy as np
+
+from worldgen.critic.evidence import Evidence
+from worldgen.critic.spans import over_frames, square
+from worldgen.datatypes import Finding, Tag
+from worldgen.imaging.structure import neighbourhood
+
+
+def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
+    """Change of the channel ratios of every tile, beyond the change around it."""
+    source, view = evidence.source, evidence.candidate
+    if not evidence.comparable or source is None:
+        return ()
+    limits = evidence.thresholds.colour
+    tile = evidence.survey.tile
+    before, after = source.chroma(tile), view.chroma(tile)
+    light = np.minimum(source.tile_luma(tile), view.tile_luma(tile))
+    seen = light > limits.darkest_level
+    if evidence.tags is not None:
+        half = tile // 2
+        sky = (evidence.tags == Tag.SKY)[:, half::tile, half::tile]
+        if sky.shape == seen.shape:
+            seen &= ~sky
+    worst, at, where = 0.0, 0, (0, 0)
+    frames = min(3, len(before))
+    for channel in range(2):
+        a, b = before[..., channel], after[..., channel]
+        slope = (
+            float(np.clip((a[seen] * b[seen]).sum() / max(float((a[seen] ** 2).sum()), 1e-6), 0, 1.2))
+            if seen.any()
+            else 1.0
+        )
+        change = b - np.float32(slope) * a
+        around = np.stack([neighbourhood(c, s, 4, 0.5) for c, s in zip(change, seen, strict=True)])
+        off = np.where(seen & ~np.isnan(around), change - around, 0).astype(np.float32)
+        mean = np.abs(over_frames(off, frames) / frames)
+        peak = float(mean.max())
+        if peak > worst:
+            t, r, c = np.unravel_index(int(mean.argmax()), mean.shape)
+            worst, at, where = peak, int(t), (int(r), int(c))
+    # Lamps and sky light differ in colour, so in the dark one place turns warm and the next one blue.
+    limit = limits.tile_stops * (1.5 if evidence.is_dark else 1.0)
+    passed = worst <= limit
+    return (
+        Finding(
+            check="colour.local",
+            passed=passed,
+            value=worst,
+            threshold=limit,
+            unit="stops",
+            reason=(
+                f"no place changes colour against its surroundings by more than {worst:.2f} stops"
+                if passed
+                else f"a place changes colour against its surroundings by {worst:.2f} stops, from frame {at}"
+            ),
+            places=() if passed else (evidence.place(at, at + frames - 1, square(where[0], where[1], 1)),),
+        ),
+    )

@@ -1,0 +1,84 @@
+"""Shares: where a condition takes structure away, or brings structure of its own, by what a pixel shows.
+
+One table for all conditions, read from the fields of the spec: snow lies on the ground, a wet road mirrors,
+clouds fill the sky, sun and clouds move shadows, windows and lamps are lit at night.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float32, UInt8
+
+from worldgen.datatypes import Spec, Tag
+from worldgen.datatypes.tags import FLAT
+
+TagStack = UInt8[npt.NDArray[np.uint8], "t h w"]
+Share = Float32[npt.NDArray[np.float32], "t h w"]
+
+
+def kept_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
+    """How much of the source's structure at each pixel should survive, 0..1; None means all of it."""
+    if spec is None or tags is None or not spec.changes:
+        return None
+    table = np.ones(256, np.float32)
+    table[Tag.SKY] = 0.0
+    ground = 1.0
+    if _moves_shadows(spec):
+        ground = 0.6
+    if spec.wetness:
+        ground = min(ground, 0.6)
+    if spec.snow_cover or spec.sand_cover:
+        ground = 0.0
+    for tag in FLAT:
+        table[tag] = ground
+    if spec.snow_cover or spec.sand_cover:
+        table[Tag.VEGETATION] = 0.7
+    return _applied(table, tags)
+
+
+def new_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
+    """How much new structure at each pixel counts, 0..1; None means all of it."""
+    if spec is None or tags is None or not spec.changes:
+        return None
+    # Another sun shades every surface anew.
+    table = np.full(256, 0.5 if spec.sun_elevation_deg is not None else 1.0, np.float32)
+    table[Tag.SKY] = 0.3
+    ground = float(table[0])
+    if _moves_shadows(spec):
+        ground = min(ground, 0.6)
+    if spec.wetness or spec.rain_mm_h:
+        ground = min(ground, 0.4)
+    if spec.snow_cover or spec.sand_cover:
+        ground = 0.15
+        table[Tag.VEGETATION] = 0.5
+    for tag in FLAT:
+        table[tag] = ground
+    if spec.sun_elevation_deg is not None and spec.sun_elevation_deg < 2:
+        for tag in (Tag.BUILDING, Tag.WALL):
+            table[tag] = 0.3
+    return _applied(table, tags)
+
+
+def _moves_shadows(spec: Spec) -> bool:
+    return any(
+        value is not None
+        for value in (
+            spec.sun_elevation_deg,
+            spec.clouds_okta,
+            spec.fog_mor_m,
+            spec.rain_mm_h,
+            spec.snow_mm_h,
+        )
+    )
+
+
+def _applied(table: npt.NDArray[np.float32], tags: TagStack) -> Share:
+    """Look every pixel up; the outline of the sky belongs to what stands before it."""
+    share = table[tags]
+    low = float(table[Tag.SKY])
+    for plane, frame in zip(share, tags, strict=True):
+        inner = cv2.erode((frame == Tag.SKY).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        edge = (frame == Tag.SKY) & ~inner
+        plane[edge] = 1.0
+        plane[inner] = low
+    return share
