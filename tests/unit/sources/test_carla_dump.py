@@ -403,9 +403,9 @@ def test_a_writer_wants_every_frame_of_every_sensor(tmp_path: Path):
 def test_seventeen_small_frames_take_well_under_half_a_second(tmp_path: Path):
     boxes = [a_car(i, 10 + 6 * i, 3 * (-1) ** i) for i in range(1, 9)]
     folder = a_drive(tmp_path / "d", frames=17, boxes=boxes, speed=4)
-    started = time.perf_counter()
+    # Processor time: the bound must not depend on who else uses the machine.
+    started = time.process_time()
     source = open_recording(folder)
     read_recording_clip(source)
     read_recording_geometry(source)
-    # Alone it takes about 0.15 s; the bound leaves room for a busy machine.
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 0.5

@@ -1,7 +1,6 @@
 """Writes a worldgen dump: a temporary folder, renamed when the last frame is in."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -250,12 +249,8 @@ class DumpWriter:
                 files = SensorFiles(folder=folder, encoding="bgra" if self._raw else "png")
                 self._sensors[name][kind] = files
             path = self._temporary / folder / f"{index:06d}.{files.encoding}"
-            if self._raw:
-                path.write_bytes(_raw_buffer(picture))
-            elif not cv2.imwrite(os.fspath(path), picture, _FAST_PNG):
-                # OpenCV says only that it failed; a second, plain write says why (disk full, no rights).
-                ok, data = cv2.imencode(".png", picture, _FAST_PNG)
-                path.write_bytes(data.tobytes() if ok else b"")
+            # Python's own write, because OpenCV's does not say that a disk is full.
+            path.write_bytes(_raw_buffer(picture) if self._raw else _png(picture))
         except OSError as exc:
             self.abandon()
             raise _output_error(exc, self.folder) from exc
@@ -287,6 +282,19 @@ def box_at(
     return SceneBox(
         id=identity, category=category, size_m=size_m, world_from_box=pose, attributes=attributes or {}
     )
+
+
+def _png(picture: Picture) -> bytes:
+    if picture.dtype == np.uint8 and picture.shape[2] == 4:
+        picture = np.ascontiguousarray(picture[..., :3])
+    if picture.dtype == np.float32:
+        height, width = picture.shape[:2]
+        picture = encode_flow(np.asarray(picture, np.float32) * np.array((width, height), np.float32))
+    done, data = cv2.imencode(".png", picture, _FAST_PNG)
+    if not done:
+        msg = f"cannot encode a picture of {picture.dtype} {picture.shape}"
+        raise ValueError(msg)
+    return data.tobytes()
 
 
 def _raw_buffer(picture: Picture) -> bytes:
