@@ -205,6 +205,36 @@ def test_a_finding_leads_to_its_frame_and_its_place(page, results):
     assert page.locator(".marks span").count() == 2
 
 
+def test_zoom_enlarges_the_place_of_a_finding_in_both_pictures(page, results):
+    open_variant(page, "heavy rain")
+    page.get_by_role("button", name=re.compile("car 1 has no structure")).click()
+    wait_for_frames(page, 12)
+    page.locator("#boxes").uncheck()
+
+    def red_paint(pane: str) -> int:
+        """Pixels of the car's own red, brighter in the source than under rain."""
+        seen = picture(page, pane).astype(int)
+        return int(((seen[..., 0] > 110) & (seen[..., 1] < 80) & (seen[..., 2] < 80)).sum())
+
+    before = [red_paint(pane) for pane in ("#pane-source", "#pane-variant")]
+    page.keyboard.press("z")
+    after = [red_paint(pane) for pane in ("#pane-source", "#pane-variant")]
+    assert all(7 < b / a < 10 for a, b in zip(before, after, strict=True)), (before, after)
+    page.keyboard.press("1")
+    line = page.evaluate("parseFloat(getComputedStyle($('stage')).getPropertyValue('--wipe'))")
+    assert line < 50, "the wipe makes way for the place"
+    page.keyboard.press("z")
+    assert not page.locator("#zoom").is_checked()
+
+
+def test_checks_that_passed_are_folded(page):
+    open_variant(page, "heavy rain")
+    assert page.locator("#findings li").count() == 2
+    assert not page.get_by_text("edges that should survive").is_visible()
+    page.get_by_text("1 check passed").click()
+    assert page.get_by_text("edges that should survive").is_visible()
+
+
 def test_boxes_turn_grey_as_objects_stop_being_visible(page):
     open_variant(page, "dense fog")
     boxes = page.evaluate("[...Array(36).keys()].map(f => boxesAt(current, f).find(b => b.id === 1))")

@@ -22,10 +22,11 @@ function frameRow(variant, frame) {
 
 const words = (name) => (name || "").replaceAll("_", " ");
 
-function drawOverlay(canvas, variant, frame, { boxes, finding, plain }) {
+function drawOverlay(canvas, variant, frame, { boxes, finding, plain, zoom }) {
   const ratio = devicePixelRatio || 1;
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
+  // The picture is enlarged by style; lines and words keep their size on the screen.
+  const width = canvas.clientWidth * zoom;
+  const height = canvas.clientHeight * zoom;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   if (!width || !variant.width) return;
@@ -34,15 +35,18 @@ function drawOverlay(canvas, variant, frame, { boxes, finding, plain }) {
   const sx = width / variant.width;
   const sy = height / variant.height;
   if (boxes && variant.labels) {
-    if (!plain) drawRegions(pen, variant, frame, sx, sy);
+    if (!plain) drawRegions(pen, variant, frame, sx, sy, width);
     const all = boxesAt(variant, frame).sort((a, b) => (a.state === "i") - (b.state === "i")).reverse();
     const taken = [];
-    for (const box of all) drawBox(pen, box, sx, sy, plain, taken, width);
+    const named = new Set((finding?.places || []).map((place) => place.object));
+    for (const box of all) drawBox(pen, box, sx, sy, plain, taken, width, named.has(box.id));
   }
-  if (finding) drawPlaces(pen, variant, frame, finding, sx, sy);
+  if (finding) drawPlaces(pen, variant, frame, finding, sx, sy, [width, height]);
 }
 
-function drawBox(pen, box, sx, sy, plain, taken, width) {
+const LEAST_NAMED = 20; // pixels on the screen: a name would hide what is smaller
+
+function drawBox(pen, box, sx, sy, plain, taken, width, isNamed) {
   // On the source every object is as it was labelled there.
   const state = plain ? "c" : box.state;
   const isIgnored = state === "i" || state === "n";
@@ -52,6 +56,7 @@ function drawBox(pen, box, sx, sy, plain, taken, width) {
   const [x, y, w, h] = [box.left * sx, box.top * sy, (box.right - box.left) * sx, (box.bottom - box.top) * sy];
   pen.strokeRect(x, y, w, h);
   pen.setLineDash([]);
+  if (h < LEAST_NAMED && !isNamed) return;
   const note = plain ? "" : isIgnored ? `: ${box.reason || NAMES[state]}` : state === "c" ? "" : `: ${NAMES[state]}`;
   drawTag(pen, `${box.category} ${box.id}${note}`, x, y, COLOURS[state], taken, width);
 }
@@ -71,7 +76,7 @@ function drawTag(pen, text, x, y, colour, taken, width) {
   pen.fillText(text, left + 5, top + 12);
 }
 
-function drawRegions(pen, variant, frame, sx, sy) {
+function drawRegions(pen, variant, frame, sx, sy, width) {
   for (const [first, last, reason, left, top, right, bottom] of [...variant.labels.regions, ...variant.unusable]) {
     if (frame < first || frame > last) continue;
     const [x, y, w, h] = [left * sx, top * sy, (right - left) * sx, (bottom - top) * sy];
@@ -88,18 +93,23 @@ function drawRegions(pen, variant, frame, sx, sy) {
       pen.stroke();
     }
     pen.restore();
-    drawTag(pen, words(reason), x, y, "#d5dbe1", [], pen.canvas.clientWidth);
+    drawTag(pen, words(reason), x, y, "#d5dbe1", [], width);
   }
 }
 
-function drawPlaces(pen, variant, frame, finding, sx, sy) {
+function drawPlaces(pen, variant, frame, finding, sx, sy, [width, height]) {
   for (const place of finding.places) {
     if (frame < place.first || frame > place.last) continue;
     const own = boxesAt(variant, frame).find((b) => b.id === place.object);
     const box = own ? [own.left, own.top, own.right, own.bottom] : place.box;
-    pen.lineWidth = 3;
-    pen.strokeStyle = finding.passed === false ? "#ff6b5e" : "#ffffff";
-    if (box) pen.strokeRect(box[0] * sx - 3, box[1] * sy - 3, (box[2] - box[0]) * sx + 6, (box[3] - box[1]) * sy + 6);
-    else pen.strokeRect(2, 2, pen.canvas.clientWidth - 4, pen.canvas.clientHeight - 4);
+    const [x, y, w, h] = box
+      ? [box[0] * sx - 3, box[1] * sy - 3, (box[2] - box[0]) * sx + 6, (box[3] - box[1]) * sy + 6]
+      : [2, 2, width - 4, height - 4];
+    // A dark rim keeps the mark apart from tail lights and from other boxes.
+    for (const [wide, colour] of [[6, "rgb(7 9 11 / 75%)"], [3, finding.passed === false ? "#ff6b5e" : "#ffffff"]]) {
+      pen.lineWidth = wide;
+      pen.strokeStyle = colour;
+      pen.strokeRect(x, y, w, h);
+    }
   }
 }

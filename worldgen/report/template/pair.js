@@ -15,6 +15,7 @@ class Pair {
     this.paints = paints;
     this.onFrame = onFrame;
     this.isPaired = true;
+    this.zoom = 1;
     this.at = new Map();
     this.frame = 0;
     this.frames = 0;
@@ -165,7 +166,7 @@ class Pair {
     const n = video === this.lead ? 0 : 1;
     const kept = this.#kept[n];
     const canvas = kept.length < 4 ? document.createElement("canvas") : kept.shift().canvas;
-    const scale = Math.min(1, (video.clientWidth * (devicePixelRatio || 1)) / video.videoWidth) || 1;
+    const scale = Math.min(1, (video.clientWidth * this.zoom * (devicePixelRatio || 1)) / video.videoWidth) || 1;
     const width = Math.round(video.videoWidth * scale);
     const height = Math.round(video.videoHeight * scale);
     if (canvas.width !== width) canvas.width = width;

@@ -20,9 +20,36 @@ function wipe(percent) {
 
 function redraw() {
   if (!current || $("player-view").hidden) return;
-  const options = { boxes: $("boxes").checked, finding: current.findings[selected] };
+  const options = { boxes: $("boxes").checked, finding: current.findings[selected], zoom: pair.zoom };
   drawOverlay($("overlay-source"), current, pair.frame, { ...options, plain: true });
   drawOverlay($("overlay-variant"), current, pair.frame, options);
+}
+
+// Enlarges around the selected finding's place, else around the pointer, else the far end of the road.
+let pointer = null;
+function zoomTo(isOn) {
+  pair.zoom = isOn ? 3 : 1;
+  $("zoom").checked = isOn;
+  const box = current?.findings[selected]?.places[0]?.box;
+  const [x, y] = box
+    ? [(50 * (box[0] + box[2])) / current.width, (50 * (box[1] + box[3])) / current.height]
+    : pointer || [50, 50];
+  $("stage").style.setProperty("--zoom", pair.zoom);
+  // The edge of the picture must not come into view: what is enlarged moves to the middle only as far as it can.
+  const origin = (at) => Math.max(0, Math.min(100, ((at - 50 / pair.zoom) * 100) / (100 - 100 / pair.zoom || 1)));
+  $("stage").style.setProperty("--zoom-at", isOn ? `${origin(x)}% ${origin(y)}%` : "50% 50%");
+  zoomOrigin = isOn ? origin(x) : 50;
+  makeWay();
+  redraw();
+}
+
+// The place belongs to the variant: the wipe moves to its left.
+let zoomOrigin = 50;
+function makeWay() {
+  const box = current?.findings[selected]?.places[0]?.box;
+  if (!box) return;
+  const shown = zoomOrigin + ((100 * box[0]) / current.width - zoomOrigin) * pair.zoom;
+  wipe(Math.min($("wipe").valueAsNumber, shown - 3));
 }
 
 function showFrame(frame) {
@@ -63,12 +90,15 @@ function selectFinding(k) {
   const place = selected >= 0 && current.findings[selected].places[0];
   if (!place) { redraw(); return; }
   if (pair.isPlaying) togglePlay();
+  if (pair.zoom > 1) zoomTo(true);
+  else makeWay();
   pair.seek(place.first);
 }
 
 function open(id) {
   current = BY_ID.get(id);
   selected = -1;
+  zoomTo(false);
   $("grid-view").hidden = true;
   document.querySelector(".top").hidden = true;
   $("player-view").hidden = false;
@@ -142,6 +172,12 @@ $("stage").addEventListener("pointerdown", (event) => {
   $("stage").setPointerCapture(event.pointerId);
   wipeTo(event);
 });
+$("stage").addEventListener("pointerleave", () => { pointer = null; });
+$("stage").addEventListener("pointermove", (event) => {
+  const area = (event.target.closest(".pane") || $("pane-variant")).getBoundingClientRect();
+  pointer = [(100 * (event.clientX - area.left)) / area.width, (100 * (event.clientY - area.top)) / area.height];
+});
+$("zoom").addEventListener("change", (event) => zoomTo(event.target.checked));
 $("stage").addEventListener("pointermove", (event) => { if ($("stage").hasPointerCapture(event.pointerId)) wipeTo(event); });
 $("boxes").addEventListener("change", redraw);
 $("loop").addEventListener("change", (event) => { pair.loops = event.target.checked; });
@@ -166,7 +202,7 @@ for (const video of [$("video-variant"), $("video-source")]) {
 
 const choose = (name) => { layout.last = name; layout(name); };
 const KEYS = {
-  " ": togglePlay, b: () => $("boxes").click(), j: () => neighbour(1), k: () => neighbour(-1),
+  " ": togglePlay, b: () => $("boxes").click(), z: () => zoomTo(pair.zoom === 1), j: () => neighbour(1), k: () => neighbour(-1),
   1: () => choose("wipe"), 2: () => choose("pair"), 3: () => choose("variant"),
   a: () => decide(current, "accept", pair.frame), r: () => decide(current, "reject", pair.frame), u: () => decide(current, "unsure", pair.frame),
   e: () => $("reason").focus(), "[": () => wipe($("wipe").valueAsNumber - 5), "]": () => wipe($("wipe").valueAsNumber + 5),
