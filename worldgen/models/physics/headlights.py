@@ -21,6 +21,10 @@ _RISES: Final = (-0.7, 0.25)
 _TABLE: Final = (480, 640)
 
 
+_WALL: Final = np.float32(0.7)
+"""Mean cosine at which surfaces other than the ground face the lamp."""
+
+
 def _low_beam() -> Float32[npt.NDArray[np.float32], "h w"]:
     """Relative intensity by slope of the ray: rows rise/ahead, columns right/ahead.
 
@@ -56,7 +60,11 @@ def irradiance(view: View, wetness: float) -> Plane:
     rows = (up * inverse - _RISES[0]) * np.float32((_TABLE[0] - 1) / (_RISES[1] - _RISES[0]))
     beam = cv2.remap(_BEAM, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     road = np.float32(0.35 * (1 - 0.6 * wetness))
-    incidence = np.where(view.flat, np.maximum(road, LAMP_HEIGHT_M / np.sqrt(distance2)), np.float32(0.7))
+    incidence = np.full_like(beam, _WALL)
+    ground = view.ground
+    if ground is not None:
+        facing = np.maximum(road, LAMP_HEIGHT_M / np.sqrt(distance2[ground.rows]))
+        incidence[ground.rows] += ground.flat * (facing - _WALL)
     # Nearer than 2 m the lamps are no point: the bonnet hides that ground anyway.
     light = beam * incidence * np.float32(100) / np.maximum(distance2, 4)
     light[(ahead < 0.3) | view.sky_mask] = 0

@@ -65,7 +65,7 @@ class LensDrops:
         bend = np.float32(0.46) * (0.65 + 0.35 * r * r)
         h, w = small.shape[:2]
         look_x = (np.float32(0.35 * x / width + 0.325) - dx * bend) * w
-        look_y = (np.float32(0.45) - dy * bend) * h
+        look_y = (np.float32(0.40) - dy * bend) * h
         seen = cv2.remap(small, look_x, look_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         rim = 1 - 0.45 * np.clip((r - 0.72) / 0.28, 0, 1) ** 2
         seen *= rim[..., None]

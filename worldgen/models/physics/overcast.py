@@ -29,15 +29,17 @@ def heaviness(look: Look) -> float:
 
 def brightness(heavy: float) -> float:
     """Luminance of a closed sky near the horizon, relative to white."""
-    return 0.60 - 0.18 * heavy
+    return 0.62 - 0.14 * heavy
 
 
 def closed_gain(view: View, look: Look) -> float:
     """Gain on a source that is overcast already: darker under rain, brighter in snow."""
     level = float(view.sky_light @ np.array(LUMA, np.float32))
     snowy = min(1.0, look.snow_mm_h / 2 + look.snow_cover)
-    lifted = min(max(0.5 / max(level, 1e-3), 1.0), 1.7)
-    return (1 - 0.12 * heaviness(look) * look.overcast) * (1 + snowy * (lifted - 1))
+    snow_gain = min(max(0.5 / max(level, 1e-3), 1.0), 1.7)
+    # Under rain the camera opens up: a dull sky does not come out darker than a third of white.
+    rain_gain = max(1 - 0.12 * heaviness(look) * look.overcast, min(0.36 / max(level, 1e-3), 1.2))
+    return snow_gain * snowy + rain_gain * (1 - snowy)
 
 
 def close_sky(view: View, look: Look, clouds: Clouds, *, has_hard_shadows: bool, is_closed: bool) -> None:

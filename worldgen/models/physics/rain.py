@@ -21,6 +21,7 @@ opacity and merge into the haze."""
 EXPOSURE_DAY_S: Final = 1 / 200
 EXPOSURE_NIGHT_S: Final = 1 / 60
 _WIND_M_S: Final = 1.2
+_MOST_STAND_FOR: Final = 3.0
 
 
 def slope_per_mm(rain_mm_h: float) -> float:
@@ -49,6 +50,12 @@ def drop_diameters_mm(
     return np.asarray(np.minimum(smallest + rng.exponential(1 / slope, count), 6.0))
 
 
+def share_drawn(rain_mm_h: float, smallest_mm: float) -> float:
+    """Share of all drops' cross section that drops above a diameter have: exp(-x) (1 + x + x^2 / 2), x = slope D."""
+    x = slope_per_mm(rain_mm_h) * smallest_mm
+    return math.exp(-x) * (1 + x + 0.5 * x * x)
+
+
 class Rain:
     """Streaks of falling rain.
 
@@ -64,6 +71,8 @@ class Rain:
         wind = np.array([_WIND_M_S, 0.4, 0.0]) + 0.25 * rng.standard_normal((len(diameter), 3))
         velocity = wind - fall_speed_m_s(diameter)[:, None] * np.array([0.0, 0.0, 1.0])
         self._swarm = Swarm(_BOX_M, velocity, diameter * 1e-3, seed)
+        # Each streak stands for smaller drops near it, too, so that the covered area is not lost; bounded.
+        self._stands_for = min(_MOST_STAND_FOR, 1 / share_drawn(rain_mm_h, float(diameter.min())))
         self._exposure = EXPOSURE_NIGHT_S if night > 0.5 else EXPOSURE_DAY_S
         self._night = night
 
@@ -81,7 +90,7 @@ class Rain:
         smear = self._swarm.seen(view, self._exposure, blur_px_m=blur)
         if not len(smear.depth):
             return
-        alpha = draw(view.light.shape[:2], smear, smear.opacity, most=0.35)
+        alpha = draw(view.light.shape[:2], smear, np.minimum(self._stands_for * smear.opacity, 0.5), most=0.5)
         mix(view.light, fill(view.light, surroundings(view)), alpha)
         if headlights > 0:
             lit = smear.opacity * beam_on(smear) * np.float32(headlights)

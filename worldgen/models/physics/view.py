@@ -148,8 +148,9 @@ class View:
             slack = 0.12 + np.float32(0.015) * self.depth_m
             low = (np.abs(self.height_m) < slack) & (self.depth_m < 300)
             if self.tags is not None:
-                low &= self.tags == Tag.UNLABELED
-            tagged = tagged | low
+                low &= self.has_tag(Tag.UNLABELED, Tag.VEGETATION)
+            # Estimated tags have holes, a few pixels wide, where grass looks like bushes.
+            tagged = _closed(tagged | low, max(3, self.frame.shape[0] // 60))
         return self.without_ego(tagged)
 
     @cached_property
@@ -178,6 +179,11 @@ class View:
         return GroundView(self, slice(int(rows[0]), int(rows[-1]) + 1)) if len(rows) else None
 
 
+def _closed(mask: Mask, size: int) -> Mask:
+    kernel = np.ones((size, size), np.uint8)
+    return np.asarray(cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_CLOSE, kernel)).view(np.bool_)
+
+
 class GroundView:
     """The part of a view that shows ground: all arrays are cut to `rows`."""
 
@@ -185,9 +191,23 @@ class GroundView:
         self.view = view
         self.rows = rows
         self.rays: Rays = view.scene.rays.rows(rows)
-        self.flat: Mask = view.flat[rows]
-        self.paved: Mask = view.paved[rows]
+        self.flat: Plane = self._soft(view.flat)
+        """Share of upward ground per pixel, 0..1."""
+        self.paved: Plane = self.flat if view.paved is view.flat else self._soft(view.paved)
+        """Share of pavement per pixel, 0..1."""
         self.luma: Plane = view.luma[rows]
+
+    def _soft(self, mask: Mask) -> Plane:
+        """A mask as shares: true outlines as they are; estimated ones, which are blocky, feathered inwards."""
+        part = mask[self.rows]
+        if self.view.scene.has_true_depth:
+            return part.astype(np.float32)
+        size = 2 * max(2, self.view.frame.shape[0] // 60) + 1
+        mean = cv2.blur(cv2.blur(part.astype(np.float32), (size, size)), (size, size))
+        share = np.clip(2 * mean - 1, 0, 1)
+        if self.view.ego is not None:
+            share[self.view.ego[self.rows]] = 0
+        return np.asarray(share, np.float32)
 
     @property
     def light(self) -> Linear:

@@ -74,7 +74,9 @@ class WetGround:
             for i in (blurred, image)
         )
         mix(rough, sharp, np.asarray(pool / np.maximum(pool + film, np.float32(1e-3)), np.float32))
-        weight = np.minimum((film + pool) * schlick(ground.grazing_cosine), np.float32(0.96)) * ground.paved
+        # A rough film far away shows its troughs no more than a mirror would: it is held at half.
+        fresnel = schlick(ground.grazing_cosine)
+        weight = (np.minimum(film * fresnel, np.float32(0.5)) + pool * fresnel) * ground.paved
         mix(ground.light, rough, np.asarray(weight, np.float32))
 
     def _shares(self, ground: GroundView) -> tuple[Plane, Plane]:
