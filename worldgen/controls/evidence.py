@@ -122,13 +122,21 @@ def _photometric(
     inside = cv2.erode((as_road > _OUTSIDE / 2).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     free = pull(b, flow(first, second))
     window = (3, 3)
-    road = cv2.blur(np.abs(as_road - a), window)
-    far = cv2.blur(np.abs(turned - a), window)
-    best = cv2.blur(np.abs(free - a), window)
-    against = np.clip((road - best - 3.0) / 3.0, 0.0, 2.5)
-    support = np.where(road < far - 2.0, np.clip((far - road - 2.0) / 4.0, 0.0, 2.0), 0.0)
+    road = cv2.blur(_beyond(a, as_road), window)
+    far = cv2.blur(_beyond(a, turned), window)
+    best = cv2.blur(_beyond(a, free), window)
+    against = np.clip((road - best - 2.0) / 3.0, 0.0, 2.5)
+    support = np.clip((far - road - 1.5) / 3.0, 0.0, 2.0)
     below = inverse_ground_depth(small) > 0
     return np.asarray(np.where(below & inside, np.where(against > 0, -against, support), 0.0), np.float32)
+
+
+def _beyond(seen: Plane, expected: Plane) -> Plane:
+    """How far a pixel lies outside what is expected within a pixel of it: thin lines may be off by that."""
+    window = np.ones((3, 3), np.uint8)
+    over = seen - cv2.dilate(expected, window)
+    under = cv2.erode(expected, window) - seen
+    return np.asarray(np.maximum(np.maximum(over, under), 0.0), np.float32)
 
 
 def _flat(grey: UInt8[npt.NDArray[np.uint8], "h w"]) -> Plane:

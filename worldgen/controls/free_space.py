@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float32, UInt8
 
 _BINS: Final = 16
 _LIMIT: Final = 2.5
-_FLOOR: Final = 2e-5
+_FLOOR: Final = 2e-4
+"""Colours rarer than this say nothing either way."""
 _BAND_EDGES: Final = (1 / 45, 1 / 25, 1 / 16, 1 / 10, 1 / 6.5)
 """Inverse ground distance (1/m) at which colours are learned anew."""
 

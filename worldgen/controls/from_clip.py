@@ -63,7 +63,7 @@ def estimate_geometry(
             flow="from_motion" if settings.keep_flow else "absent",
         ),
         camera=view.camera.scaled(width, height),
-        scale_interval=_MEASURED_HEIGHT if calibration else settings.camera_height_interval,
+        scale_interval=_MEASURED_HEIGHT if calibration else settings.scale_interval,
         tags=tags,
         pose=poses(pairs, memory.metres_per_frame) if moved else None,
         flow=_flow(view, width, height) if settings.keep_flow else None,

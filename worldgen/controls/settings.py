@@ -50,8 +50,9 @@ class GeometrySettings(Value):
     """Assumed horizontal field of view when no calibration is given."""
     camera_height_m: Annotated[float, Field(gt=0.2, lt=6.0)] = 1.5
     """Assumed height of the camera above the road: the only source of metres without calibration."""
-    camera_height_interval: tuple[float, float] = (0.75, 1.5)
-    """Factors on `camera_height_m`: cars carry cameras at 1.1 to 1.6 m, vans and trucks at up to 2.3 m."""
+    scale_interval: tuple[float, float] = (0.5, 1.6)
+    """Without calibration true depth lies between these factors times the estimate: depth on the road goes
+    with height (1.1 to 2.3 m) times focal length (fields of view from 45 to 90 degrees)."""
     far_m: Annotated[float, Field(gt=50.0)] = 400.0
     """Distance given to what stands at or beyond the end of the visible ground."""
     near_m: Annotated[float, Field(gt=0.0)] = 1.0

@@ -193,7 +193,7 @@ class SurfaceSolver:
         # What is nearer than its own foot floats: crowns and gantries do, things near the ground do not; a
         # car that crosses ahead looks as if it did.
         lifted = self._height_m * (1.0 - self._plane / np.maximum(inverse, 1e-4))
-        floats = (foot < len(foot)) & (inverse > 1.5 * at_foot + 0.004) & (lifted < _OVERHEAD_M)
+        floats = (inverse > 1.5 * at_foot + 0.004) & (lifted < _OVERHEAD_M)
         # What is farther than its own foot is seen through a window, or moves along with the camera.
         behind = furniture & (inverse < 0.6 * at_foot)
         trust = np.where(floats | behind | ground, 0.0, trust).astype(np.float32)

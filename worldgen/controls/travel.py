@@ -111,23 +111,6 @@ def common_focus(pairs: list[Pair], camera: Camera) -> tuple[float, float] | Non
     return float(x), float(y)
 
 
-def refine_horizon(pairs: list[Pair], camera: Camera) -> Camera:
-    """Tilt the camera so that points on the ground agree best on how far it travelled.
-
-    Every point on the ground gives the same distance per camera height if the horizon is right. The search
-    stays within a few pixels of the focus of expansion, which is where a car on a level road heads for.
-    """
-    best, found = -1.0, camera
-    for rows in np.linspace(-10.0, 10.0, 21):
-        pitch = math.atan2(math.tan(camera.pitch_rad) * camera.fy - rows, camera.fy)
-        tried = camera.model_copy(update={"pitch_rad": pitch})
-        peaks = [_peak(_ground_ratio(pair, tried))[1] for pair in pairs]
-        score = float(np.mean(peaks)) * math.exp(-0.5 * (rows / 8.0) ** 2)
-        if score > best:
-            best, found = score, tried
-    return found
-
-
 def with_scale(pairs: list[Pair], camera: Camera) -> list[Pair]:
     """Give every pair its distance travelled in camera heights, from points on the ground.
 

@@ -11,13 +11,15 @@ from jaxtyping import Bool, UInt8
 from worldgen.controls.camera import assumed_camera, vanishing_row
 from worldgen.controls.ego import find_ego
 from worldgen.controls.settings import GeometrySettings
-from worldgen.controls.travel import Pair, common_focus, pair_frames, refine_horizon, with_scale
+from worldgen.controls.travel import Pair, common_focus, pair_frames, with_scale
 from worldgen.datatypes import Camera, Clip
 from worldgen.imaging.ground import horizon_row, pitch_for_horizon
 
 _KEYFRAMES_PER_SECOND: Final = 7.0
 _PROBES: Final = 6
 _EGO_FRAMES: Final = 24
+_AGREE: Final = 0.02
+"""Horizons by motion and by lines that differ by less than this share of the height are averaged."""
 _BORDER: Final = 12
 """Rows at the bottom in which a point's surroundings leave the picture at once."""
 _ABOVE_BONNET: Final = 0.78
@@ -96,18 +98,16 @@ def orient(view: View, *, calibrated: bool) -> list[Pair]:
     stride = max(1 if count < 20 else 2, round(view.fps / _KEYFRAMES_PER_SECOND))
     keyframes = list(range(0, count, stride))
     pairs = pair_frames(view.greys, keyframes, view.camera, usable, horizon=horizon_row(view.camera))
-    if not calibrated:
-        view.camera = refine_horizon(pairs, view.camera)
     return with_scale(pairs, view.camera)
 
 
 def _set_horizon(view: View, focus: tuple[float, float] | None) -> None:
-    """Tilt the assumed camera: a car on a level road heads for the horizon; else lines show it."""
+    """Tilt the assumed camera: a car heads for the horizon, and kerbs and markings point at it."""
     height = view.greys[0].shape[0]
+    row = vanishing_row(view.greys[:: max(1, len(view) // 6)])
     if focus is not None:
-        row: float | None = focus[1]
-    else:
-        row = vanishing_row(view.greys[:: max(1, len(view) // 8)])
+        agree = row is not None and abs(row - focus[1]) < _AGREE * height
+        row = 0.5 * (row + focus[1]) if agree and row is not None else focus[1]
     if row is None or not 0.05 * height < row < 0.95 * height:
         row = 0.5 * height
         view.notes.append("Neither motion nor lines showed a horizon; it was put at half height.")

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float32, UInt8
 
 _WINDOW: Final = (15, 15)
 _LEVELS: Final = 4
+_EDGELESS: Final = 5e-4
+"""Least eigenvalue per pixel: along a straight line (a lane marking) points slide, and are not followed."""
 _RETURN_PX: Final = 0.5
 """A point that does not come back to within this distance was lost or hidden."""
 
