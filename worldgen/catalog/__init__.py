@@ -3,7 +3,8 @@
 `import worldgen.catalog` needs neither OpenCV nor PyAV; they are imported where a video is checked.
 """
 
-from worldgen.catalog.catalog import Catalog, Published, Writer
+from worldgen.catalog.catalog import Catalog
+from worldgen.catalog.folder import Published, Writer
 from worldgen.catalog.record import Record, folder_name
 
 __all__ = ["Catalog", "Published", "Record", "Writer", "folder_name"]

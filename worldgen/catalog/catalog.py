@@ -1,78 +1,31 @@
 """The catalogue: where results are published by one function and found again by name.
 
-out/
-  catalog.json                         the version of this layout
-  variants/<what>-<id>/                one per variant, written once, never changed
-    variant.json  verdict.json  provenance.json  labels*.json  variant.mp4  thumbnail.jpg
-  failures/<id>.json                   specs without a variant; replaced by a later success
-  sources/<sha256>/                    the source as a browser can play it
-  audits/<id>.json                     what people said
-  .partial/                            unfinished; swept
+    out/
+      catalog.json                         the version of this layout
+      variants/<what>-<id>/                one per variant, written once, never changed
+      failures/<id>.json                   specs without a variant; replaced by a later success
+      sources/<sha256>/                    the source, also as a browser plays it
+      audits/<id>/                         what people said, one file per decision
+      .partial/                            unfinished; swept
+
+The folder of a variant is its own index: a look-up by id is one listing, and there is no table that could
+disagree with the files.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from worldgen.catalog.failpoint import failpoint
-from worldgen.catalog.files import (
-    commit_folder,
-    copy_file,
-    partial_folder,
-    replace_json,
-    sha256_of,
-    sweep,
-    write_json,
-)
+from worldgen.catalog.files import commit_folder, partial_folder, replace_json, sha256_of, sweep
+from worldgen.catalog.folder import Published, Writer, difference, fill_folder, read_value
 from worldgen.catalog.record import FORMAT_VERSION, Record, folder_name
 from worldgen.catalog.sources import SourceShelf
-from worldgen.catalog.verify import verify_video, write_thumbnail
 from worldgen.datatypes import Audit, Failure, Labels, Provenance, Source, Variant, Verdict, digest
 from worldgen.errors import OutputError, PublishError, boundary, disk_errors
 
-Writer: TypeAlias = Callable[[Path], object]
-"""Writes one more file of a variant; given by the caller, because label formats belong to sources."""
-
-M = TypeVar("M", bound=BaseModel)
 _MARK: Final = "worldgen-catalog"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """A variant in the catalogue."""
-
-    folder: Path
-    record: Record
-    is_new: bool
-    """False when it was there before, or another process was faster."""
-
-    @property
-    def id(self) -> str:
-        """The variant's id."""
-        return self.record.id
-
-    @property
-    def video(self) -> Path | None:
-        """The file that users get; None when a guardrail blocked it."""
-        return self.folder / "variant.mp4" if "variant.mp4" in self.record.files else None
-
-    @property
-    def thumbnail(self) -> Path | None:
-        """A small JPEG of the middle frame."""
-        return self.folder / "thumbnail.jpg" if "thumbnail.jpg" in self.record.files else None
-
-    @property
-    def labels(self) -> dict[str, Path]:
-        """File name -> path of every labels file."""
-        return {n: self.folder / n for n in sorted(self.record.files) if n.startswith("labels")}
-
-    @property
-    def provenance(self) -> Path:
-        """Where the variant came from."""
-        return self.folder / "provenance.json"
 
 
 class Catalog:
@@ -124,7 +77,7 @@ class Catalog:
                 return self._existing(place, variant)
             self._keep_source(source, variant)
             with partial_folder(self.root / ".partial", variant.id[:12]) as partial:
-                record = _fill(partial, variant, writers or {})
+                record = fill_folder(partial, variant, writers or {})
                 is_new = commit_folder(partial, place)
             if not is_new:
                 return self._existing(place, variant)
@@ -149,7 +102,7 @@ class Catalog:
     def find(self, variant_id: str) -> Published | None:
         """Look a variant up by name; nothing is decoded and no index has to be read."""
         for folder in self._variants.glob(f"*-{variant_id[:12]}"):
-            record = _read(folder / "variant.json", Record)
+            record = read_value(folder / "variant.json", Record)
             if record.id == variant_id:
                 return Published(folder=folder, record=record, is_new=False)
         return None
@@ -173,20 +126,20 @@ class Catalog:
             id=variant_id,
             spec=found.record.spec,
             candidate=candidate,
-            verdict=_read(found.folder / "verdict.json", Verdict),
-            labels=_read(found.folder / "labels.json", Labels) if has_labels else None,
-            provenance=_read(found.provenance, Provenance),
+            verdict=read_value(found.folder / "verdict.json", Verdict),
+            labels=read_value(found.folder / "labels.json", Labels) if has_labels else None,
+            provenance=read_value(found.provenance, Provenance),
         )
 
     def entries(self) -> Iterator[Published]:
         """Yield every variant, in the order of folder names; videos and labels stay closed."""
         for path in sorted(self._variants.glob("*/variant.json")):
-            yield Published(folder=path.parent, record=_read(path, Record), is_new=False)
+            yield Published(folder=path.parent, record=read_value(path, Record), is_new=False)
 
     def failures(self) -> tuple[Failure, ...]:
         """Read every spec that has no variant."""
         made = {path.name[-12:] for path in self._variants.glob("*")}
-        found = (_read(path, Failure) for path in sorted(self._failures.glob("[!.]*.json")))
+        found = (read_value(path, Failure) for path in sorted(self._failures.glob("[!.]*.json")))
         return tuple(failure for failure in found if failure.id[:12] not in made)
 
     def finished_ids(self) -> frozenset[str]:
@@ -207,7 +160,7 @@ class Catalog:
 
     def audits(self, variant_id: str) -> tuple[Audit, ...]:
         """Read what people said about a variant, in the order in which they said it."""
-        found = (_read(path, Audit) for path in (self._audits / variant_id).glob("[!.]*.json"))
+        found = (read_value(path, Audit) for path in (self._audits / variant_id).glob("[!.]*.json"))
         return tuple(sorted(found, key=lambda audit: (audit.at, audit.by)))
 
     def add_audits(self, audits: tuple[Audit, ...]) -> tuple[Audit, ...]:
@@ -239,8 +192,8 @@ class Catalog:
         return tuple(found)
 
     def _existing(self, place: Path, variant: Variant) -> Published:
-        record = _read(place / "variant.json", Record)
-        differs = _difference(record, variant)
+        record = read_value(place / "variant.json", Record)
+        differs = difference(record, variant)
         if differs:
             message = f"{place.name} already holds {differs}; it is kept, and {variant.id} was not published"
             hint = "results are never overwritten: use a new folder"
@@ -283,54 +236,3 @@ class Catalog:
 class _Mark(BaseModel):
     format: str
     version: int
-
-
-def _fill(partial: Path, variant: Variant, writers: Mapping[str, Writer]) -> Record:
-    candidate = variant.candidate
-    if not candidate.blocked:
-        copy_file(Path(candidate.video.uri), partial / "variant.mp4")
-        failpoint("publish.after_copy")
-        write_thumbnail(partial / "thumbnail.jpg", verify_video(partial / "variant.mp4", candidate.video))
-        video = candidate.video.model_copy(update={"uri": "variant.mp4"})
-        candidate = candidate.model_copy(update={"video": video})
-    write_json(partial / "verdict.json", variant.verdict)
-    write_json(partial / "provenance.json", variant.provenance)
-    if variant.labels is not None:
-        write_json(partial / "labels.json", variant.labels)
-    for name, write in writers.items():
-        write(partial / name)
-    failpoint("publish.after_files")
-    record = Record(
-        id=variant.id,
-        spec=variant.spec,
-        candidate=candidate,
-        state=variant.verdict.state,
-        model=variant.provenance.model,
-        revision=variant.provenance.revision,
-        source_sha256=variant.provenance.source_sha256,
-        labels_digest=_labels_digest(variant),
-        created=variant.provenance.created,
-        files={path.name: sha256_of(path) for path in sorted(partial.iterdir())},
-    )
-    write_json(partial / "variant.json", record)
-    return record
-
-
-def _difference(record: Record, variant: Variant) -> str:
-    if record.id != variant.id:
-        return "another id"
-    if record.candidate.video.sha256 != variant.candidate.video.sha256:
-        return "another video"
-    return "" if record.labels_digest == _labels_digest(variant) else "other labels"
-
-
-def _labels_digest(variant: Variant) -> str:
-    return "" if variant.labels is None else digest(variant.labels)
-
-
-def _read(path: Path, kind: type[M]) -> M:
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as exc:
-        message = f"{path} cannot be read as {kind.__name__}: {exc}"
-        raise PublishError(message, reason="damaged") from exc
