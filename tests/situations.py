@@ -126,6 +126,22 @@ def good_clip(folder: Path, name: str = "good.mp4") -> Path:
     return encode(folder / name, painted())
 
 
+def trimmed_clip(folder: Path, *, first: int = 3, codec: str = "libx264") -> Path:
+    """An mp4 whose edit list begins at a later frame, as phones and `ffmpeg -ss -c copy` write it."""
+    content = bytearray(encode(folder / "whole.mp4", painted(), codec, options={"bf": "0"}).read_bytes())
+    ticks = {}
+    for kind, at in ((b"mvhd", 12), (b"mdhd", 12)):
+        ticks[kind] = struct.unpack_from(">I", content, content.index(kind) + 4 + at)[0]
+    edit = content.index(b"elst") + 4
+    gone = first * ticks[b"mvhd"] // 10
+    for kind, at in ((b"mvhd", 16), (b"tkhd", 20), (b"elst", 8)):
+        place = content.index(kind) + 4 + at
+        struct.pack_into(">I", content, place, struct.unpack_from(">I", content, place)[0] - gone)
+    start = struct.unpack_from(">i", content, edit + 12)[0]
+    struct.pack_into(">i", content, edit + 12, start + first * ticks[b"mdhd"] // 10)
+    return _text(folder, bytes(content), "trimmed.mp4")
+
+
 @dataclass(frozen=True)
 class BadFile:
     """One situation of bad input."""

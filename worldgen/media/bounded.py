@@ -6,12 +6,10 @@ of time is killed and replaced; the file that did it is refused.
 
 import atexit
 import json
-import mmap
 import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy.typing as npt
 
 import worldgen
 from worldgen.errors import SourceError
+from worldgen.media.frame_file import FrameFile
 from worldgen.media.limits import Limits
 
 _PACKET = 1 << 14
@@ -64,27 +63,10 @@ def decode_images_bounded(paths: Sequence[Path], limits: Limits) -> npt.NDArray[
 
 
 def _frames_of(request: dict[str, Any], limits: Limits) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
-    fd = _anonymous_file()
-    try:
-        decoded = _ask(request, limits, fd)["decoded"]
-        shape = (decoded["frames"], decoded["height"], decoded["width"], 3)
-        size = int(np.prod(shape))
-        if os.fstat(fd).st_size != size:
-            message = f"{request['path']}: {os.fstat(fd).st_size} bytes were decoded, {size} expected"
-            raise SourceError(message, reason="count_mismatch")
-        pixels = mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
-        return np.frombuffer(pixels, dtype=np.uint8).reshape(shape), decoded
-    finally:
-        os.close(fd)
-
-
-def _anonymous_file() -> int:
-    """Open memory that has no name, so that nothing is left behind whoever is killed."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("worldgen-frames")
-    handle, name = tempfile.mkstemp(prefix="worldgen-")
-    Path(name).unlink()
-    return handle
+    with FrameFile() as file:
+        decoded = _ask(request, limits, file.fd)["decoded"]
+        name = Path(request["path"]).name
+        return file.frames(decoded["frames"], decoded["height"], decoded["width"], name), decoded
 
 
 class _Process:

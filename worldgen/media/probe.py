@@ -103,17 +103,27 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
         )
 
 
-def check_file(path: Path, limits: Limits) -> tuple[str, int | None]:
-    """Check all that needs no demuxer: presence, size, magic bytes, the container's structure.
+def check_presence(path: Path, limits: Limits) -> str:
+    """Check what costs nothing, whatever the file holds: presence, size, magic bytes. Returns the container.
 
-    Returns:
-        The container, and the frames its structure holds where FFmpeg does not count them.
+    Raises:
+        SourceError: not_found, empty, not_a_video, refused_format, too_large.
     """
     container = container_of(path)
     size = path.stat().st_size
     if size > limits.max_bytes:
         message = f"{path.name} has {size} bytes; {limits.max_bytes} are allowed"
         raise SourceError(message, reason="too_large", hint="cut the file, or raise the limit")
+    return container
+
+
+def check_file(path: Path, limits: Limits) -> tuple[str, int | None]:
+    """Check all that needs no demuxer: also the container's structure, which takes a walk through the file.
+
+    Returns:
+        The container, and the frames its structure holds where FFmpeg does not count them.
+    """
+    container = check_presence(path, limits)
     return container, check_structure(path, container)
 
 

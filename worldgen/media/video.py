@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from worldgen.datatypes.clip import Clip, Frames, VideoRef
 from worldgen.errors import SourceError, boundary
 from worldgen.media.bounded import decode_bounded, decode_images_bounded, probe_bounded
 from worldgen.media.decode import decode
 from worldgen.media.encode import VideoWriter, sha256_of, write_lossless, write_video
+from worldgen.media.frame_file import FrameFile, FrameSink
 from worldgen.media.images import check_sizes
 from worldgen.media.limits import OWN_FILES, Limits
-from worldgen.media.probe import VideoInfo, check_file, describe
+from worldgen.media.probe import VideoInfo, check_presence, describe
 from worldgen.media.random_access import read_frames
 
 __all__ = [
@@ -51,7 +51,7 @@ def probe(path: Path, limits: Limits | None = None, *, trusted: bool = False) ->
         with boundary(SourceError, f"probe {path.name}"):
             return describe(path, limits or OWN_FILES)
     limits = limits or Limits()
-    check_file(path, limits)
+    check_presence(path, limits)
     return VideoInfo.model_validate(probe_bounded(path, limits))
 
 
@@ -80,16 +80,13 @@ def read_clip(
     """
     if not trusted:
         limits = limits or Limits()
-        check_file(path, limits)
+        check_presence(path, limits)
         frames, times, fps = decode_bounded(path, limits, threads)
         return Clip(frames=frames, timestamps_seconds=np.asarray(times), fps=fps, camera=camera)
-    kept: list[npt.NDArray[np.uint8]] = []
-    with boundary(SourceError, f"decode {path.name}"):
-        decoded = decode(
-            path, lambda rgb: kept.append(rgb.copy()), limits=limits or OWN_FILES, threads=threads
-        )
-        pixels = np.stack(kept)
-    return Clip(frames=pixels, timestamps_seconds=np.asarray(decoded.times), fps=decoded.fps, camera=camera)
+    with boundary(SourceError, f"decode {path.name}"), FrameFile() as file:
+        decoded = decode(path, FrameSink(file.fd), limits=limits or OWN_FILES, threads=threads)
+        frames = file.frames(decoded.frames, decoded.height, decoded.width, path.name)
+    return Clip(frames=frames, timestamps_seconds=np.asarray(decoded.times), fps=decoded.fps, camera=camera)
 
 
 def read_images(

@@ -13,11 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from worldgen.errors import SourceError, boundary
 from worldgen.media.decode import decode
+from worldgen.media.frame_file import FrameSink
 from worldgen.media.images import decode_images
 from worldgen.media.limits import Limits
 from worldgen.media.probe import describe
@@ -70,30 +68,17 @@ def _probe(request: dict[str, Any], limits: Limits, _fd: int) -> dict[str, Any]:
 
 
 def _decode(request: dict[str, Any], limits: Limits, fd: int) -> dict[str, Any]:
-    decoded = decode(Path(request["path"]), _Pipe(fd), limits=limits, threads=request["threads"])
+    decoded = decode(Path(request["path"]), FrameSink(fd), limits=limits, threads=request["threads"])
     return {"decoded": decoded._asdict()}
 
 
 def _images(request: dict[str, Any], limits: Limits, fd: int) -> dict[str, Any]:
     folder, names = Path(request["path"]), request["names"]
-    width, height = decode_images([folder / name for name in names], _Pipe(fd), limits=limits)
+    width, height = decode_images([folder / name for name in names], FrameSink(fd), limits=limits)
     return {"decoded": {"frames": len(names), "width": width, "height": height}}
 
 
 _DOES = {"probe": _probe, "decode": _decode, "images": _images}
-
-
-class _Pipe:
-    """Writes frames to a descriptor: the kernel copies them into memory that outlives this process."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def __call__(self, rgb: npt.NDArray[np.uint8]) -> None:
-        """Write one frame whole."""
-        view = np.ascontiguousarray(rgb).data.cast("B")
-        while view:
-            view = view[os.write(self._fd, view) :]
 
 
 def _bound_process() -> None:

@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.situations import COLOURS, COUNT, colours_of, encode, number_of, painted
+from tests.situations import COLOURS, COUNT, colours_of, encode, number_of, painted, trimmed_clip
+from worldgen.errors import SourceError
 from worldgen.media.video import probe, read_clip
 
 QUIET = {"x265-params": "log-level=none", "crf": "8"}
@@ -147,6 +148,24 @@ def test_the_rate_of_film_and_television_is_kept_exactly(tmp_path):
         assert not info.is_variable_rate
         assert clip.fps == info.fps == 30000 / 1001
         np.testing.assert_allclose(clip.timestamps_seconds, np.arange(COUNT) * 1001 / 30000, atol=1e-9)
+
+
+def test_frames_before_the_cut_of_an_edit_list_are_left_out(tmp_path):
+    path = trimmed_clip(tmp_path, first=3)
+    info, clip = probe(path), read_clip(path)
+    assert info.frames == COUNT - 3
+    assert numbers(clip) == list(range(3, COUNT))
+    assert clip.timestamps_seconds[0] == 0
+
+
+def test_an_edit_list_that_does_not_fit_its_track_is_refused(tmp_path):
+    path = trimmed_clip(tmp_path, first=3)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"tkhd") + 4 + 22] += 1
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as refused:
+        probe(path)
+    assert refused.value.code == "source.damaged"
 
 
 def test_sound_is_noticed_and_left_alone(tmp_path):
