@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 
+from worldgen.critic.checks import labels
 from worldgen.critic.evidence import Evidence
 from worldgen.critic.panel import FIRST, PANEL
 from worldgen.critic.thresholds import Thresholds
@@ -49,7 +50,13 @@ class MeasuredCritic:
                         message = f"judging took longer than {self._thresholds.deadline_seconds:g} s"
                         raise JudgeError(message, reason="timeout")
             seen = evidence.recognition.label if evidence.comparable else ""
-            return Verdict.of(tuple(findings), recognised=seen, critic=self.version)
+            return Verdict.of(
+                tuple(findings),
+                observations=labels.observe(evidence),
+                ignore=labels.ignore_regions(evidence),
+                recognised=seen,
+                critic=self.version,
+            )
 
     def _evidence(self, case: Case) -> Evidence:
         candidate = self._new_view(self._read(case.candidate, "candidate"))

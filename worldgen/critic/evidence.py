@@ -13,6 +13,7 @@ from worldgen.critic.spans import box_of
 from worldgen.critic.survey import Survey, survey
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
+from worldgen.imaging.edges import Gradient
 from worldgen.imaging.visibility import transmission
 from worldgen.imaging.condition import Recognition, measure_appearance, recognise
 from worldgen.datatypes import Box2d, Condition, Geometry, Labels, Place, Spec
@@ -73,6 +74,7 @@ class Evidence:
             kept_share=shares.kept_share(self.spec, self.tags),
             new_share=shares.new_share(self.spec, self.tags),
             predicted=self.predicted_transmission,
+            haze_edges=self.haze_edges,
             is_dark=self.is_dark,
         )
 
@@ -108,6 +110,34 @@ class Evidence:
         if ids[0] != 0:
             ids, index = np.concatenate([[0], ids]), index + 1
         return ids.astype(np.int32), index.reshape(self.instances.shape).astype(np.int32)
+
+    @cached_property
+    def object_pixels(self) -> Float32[npt.NDArray[np.float32], "t objects"]:
+        """Working pixels of each of `objects` in every frame."""
+        if self.objects is None:
+            return np.zeros((len(self.candidate), 1), np.float32)
+        ids, stack = self.objects
+        counts = [np.bincount(plane.ravel(), minlength=len(ids)) for plane in stack]
+        return np.array(counts, np.float32)
+
+    @cached_property
+    def haze_edges(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:
+        """Edges that haze draws where near stands before far: step of transmission times the airlight, levels.
+
+        For rain and snow a visibility of 300 m is assumed: what they may bring, not what they must.
+        """
+        spec, depth = self.spec, self.depth_m
+        if spec is None or depth is None:
+            return None
+        mor = spec.fog_mor_m or spec.dust_mor_m
+        if mor is None:
+            if not self.has_particles:
+                return None
+            mor = 300.0
+        light = transmission(depth, mor)
+        return np.stack(
+            [Gradient.of(plane * 200, self.thresholds.gradient_sigma).magnitude for plane in light]
+        )
 
     @cached_property
     def difference(self) -> Difference:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from worldgen.critic.checks import alignment, colour, condition, structure, technical, temporal
+from worldgen.critic.checks import alignment, colour, condition, labels, structure, technical, temporal
 from worldgen.critic.evidence import Evidence
 from worldgen.datatypes import Finding
 
@@ -33,4 +33,6 @@ PANEL: Final[tuple[Check, ...]] = (
     temporal.not_stuck,
     condition.condition_visible,
     condition.uniform,
+    labels.boxes_fit,
+    labels.visibility_agrees,
 )

@@ -65,6 +65,7 @@ def survey(
     kept_share: npt.NDArray[np.float32] | None = None,
     new_share: npt.NDArray[np.float32] | None = None,
     predicted: npt.NDArray[np.float32] | None = None,
+    haze_edges: npt.NDArray[np.float32] | None = None,
     is_dark: bool = False,
 ) -> Survey:
     """Compare two clips of equal size and length.
@@ -79,6 +80,7 @@ def survey(
         kept_share: [t, h, w], how much of the structure at a pixel the condition lets survive, 0..1.
         new_share: [t, h, w], how much new structure at a pixel counts; 0 where the condition brings it.
         predicted: [t, h, w], transmission predicted by spec and depth; bounds the contrast that is expected.
+        haze_edges: [t, h, w], edges that haze may draw, levels per pixel.
         is_dark: Lamps and lit windows may be there that the source does not have.
     """
     count = len(source)
@@ -118,6 +120,8 @@ def survey(
             object_due.append(np.bincount(instances[i].ravel(), (mass * usual).ravel(), minlength=things))
             object_kept.append(np.bincount(instances[i].ravel(), kept.ravel(), minlength=things))
         unexplained = excess(gs, gc, ratio=np.maximum(left, 0.05), noise=sigma, reach=reach)
+        if haze_edges is not None:
+            unexplained = np.maximum(unexplained - cv2.dilate(haze_edges[i], np.ones((3, 3), np.uint8)), 0)
         if is_dark:
             unexplained *= 1 - 0.9 * _emitters(source.luma[i], candidate.luma[i])
         extra.append(unexplained if new_share is None else unexplained * new_share[i])

@@ -38,6 +38,8 @@ class StructureLimits(Value):
     object_lost: float = 0.82
     object_prior: float = 250.0
     object_frames: int = 5
+    object_pixels: float = 120.0
+    """Working pixels that an object must have on average to be judged by itself."""
     new_edges: float = 0.35
     """Largest mean strength of lasting edges without a cause, against the picture's own mean edge strength."""
     visible_share: float = 0.02
@@ -49,12 +51,12 @@ class AlignmentLimits(Value):
 
     enough_structure: float = 150.0
     """Visible structure that a region needs for its displacement to count."""
-    whole_px: float = 0.6
+    whole_px: float = 0.5
     """Largest displacement of the picture, working pixels, in the median frame."""
     frame_px: float = 1.0
     """The same in the worst frame."""
-    region_px: float = 1.5
-    fit_gain: float = 0.05
+    region_px: float = 0.9
+    fit_gain: float = 0.04
     """Correlation with the source that undoing the displacement must win for it to count."""
     """Largest displacement of the fourth-worst region, working pixels, in the median frame."""
 
@@ -91,6 +93,17 @@ class ColourLimits(Value):
     """Places darker than this (luma) have no colour that could be judged."""
 
 
+class LabelLimits(Value):
+    """Label truth."""
+
+    overlap: float = 0.5
+    """Least overlap (median over its frames) of a label's box with its instance in the geometry."""
+    vanished_share: float = 0.3
+    """Largest share of labels predicted to be clear that cannot be measured."""
+    saturated_share: float = 0.002
+    """Share of the picture from which a burnt-out area becomes an ignore region."""
+
+
 class ConditionLimits(Value):
     """The asked condition."""
 
@@ -116,6 +129,7 @@ class Thresholds(Value):
     temporal: TemporalLimits = TemporalLimits()
     colour: ColourLimits = ColourLimits()
     condition: ConditionLimits = ConditionLimits()
+    labels: LabelLimits = LabelLimits()
 
     @property
     def identity(self) -> str:

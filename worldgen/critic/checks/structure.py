@@ -86,6 +86,8 @@ def objects_kept(evidence: Evidence) -> tuple[Finding, ...]:
     due = over_frames(survey.object_due[:, None, :], frames)[:, 0, 1:]
     kept = over_frames(survey.object_kept[:, None, :], frames)[:, 0, 1:]
     lost = (due - kept) / (due + np.float32(limits.object_prior))
+    pixels = over_frames(evidence.object_pixels[:, None, :], frames)[:, 0, 1:] / frames
+    lost = np.where(pixels >= limits.object_pixels, lost, 0)
     at, index = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value, thing = float(lost[at, index]), int(ids[index + 1])
     passed = value <= limits.object_lost
