@@ -1,0 +1,1 @@
+"""One small rasteriser on numpy and OpenCV, and what draws with it."""

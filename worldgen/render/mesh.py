@@ -123,7 +123,8 @@ def tyre(centre: tuple[float, float, float], radius: float, width: float, sides:
     """The tread of a wheel that rolls along x, `width` along y about its centre."""
     angle = np.arange(sides + 1) * 2 * np.pi / sides
     rim = np.stack((np.cos(angle) * radius, np.zeros(sides + 1), np.sin(angle) * radius), 1) + centre
-    left, right = rim + [0, width / 2, 0], rim - [0, width / 2, 0]
+    half = np.array([0.0, width / 2, 0.0])
+    left, right = rim + half, rim - half
     return np.stack((right[:-1], right[1:], left[1:], left[:-1]), 1)[:, ::-1]
 
 

@@ -28,7 +28,7 @@ def fractal(octaves: int, start: int, seed: int) -> Texture:
         scale = SIZE // cells
         large = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         total += large[2 * scale : 2 * scale + SIZE, 2 * scale : 2 * scale + SIZE] * 0.5**octave
-    total = (total - total.mean()) / total.std()
+    total = np.asarray((total - total.mean()) / total.std(), np.float32)
     total.flags.writeable = False
     return total
 
@@ -55,7 +55,7 @@ def nearest(texture: Texture, u: npt.NDArray[np.floating], v: npt.NDArray[np.flo
     rows, cols = texture.shape
     x = (np.asarray(u, np.float32) * cols).astype(np.int32) & (cols - 1)
     y = (np.asarray(v, np.float32) * rows).astype(np.int32) & (rows - 1)
-    return texture.reshape(-1)[y * cols + x]
+    return np.asarray(texture.reshape(-1)[y * cols + x], np.float32)
 
 
 def hash01(*values: npt.NDArray[np.floating] | npt.NDArray[np.integer] | int) -> Texture:

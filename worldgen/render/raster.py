@@ -7,6 +7,7 @@ reaches behind the camera needs no clipping: in homogeneous form its edges are p
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -100,7 +101,7 @@ def view_polygons(faces: Floats, lens: Lens, two_sided: Bools, *, mirrored: bool
     inverse = normal[index] / offset[index, None]
     planes[:, 4] = inverse
     planes[:, 5] = -inverse
-    planes = _to_pixels(planes, lens)
+    planes = np.asarray(_to_pixels(planes, lens), np.float64)
     value = _to_pixels(inverse, lens)
     planes[:, 4, 2] -= 1.0 / FAR_M
     planes[:, 5, 2] += 1.0 / NEAR_M
@@ -157,7 +158,7 @@ def fragments_of(polygons: Polygons, width: int) -> Iterator[Fragments]:
     base = value[:, 0] * start + value[:, 1] * y + value[:, 2]
     first_pixel = y * width + start
     edges = np.searchsorted(np.cumsum(length), np.arange(0, int(length.sum()) + CHUNK, CHUNK))
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         part = slice(int(begin), int(end))
         n = length[part]
         step = _ramp(n)

@@ -5,6 +5,7 @@ lane lines by their type, boundaries, crosswalks, poles, wait lines, road markin
 colours, then boxes whose faces run from a dark rear to a bright front.
 """
 
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import cv2
@@ -89,7 +90,7 @@ def render_wsm(
         ValueError: The camera is not a plain pinhole, or there are boxes for another number of frames.
     """
     if camera.model != "pinhole" or any(camera.distortion):
-        msg = f"a world-scenario map is drawn for a plain pinhole; this camera is {camera.model} with {camera.distortion}"
+        msg = f"maps are drawn for a plain pinhole; this camera is {camera.model} {camera.distortion}"
         raise ValueError(msg)
     if scene.boxes and len(scene.boxes) != len(poses):
         msg = f"boxes for {len(scene.boxes)} frames, poses for {len(poses)}"
@@ -100,7 +101,7 @@ def render_wsm(
 def _frame(scene: Scene, camera: Camera, pose: Floats, t: int) -> Picture:
     picture = np.zeros((camera.height, camera.width, 3), np.uint8)
     states = scene.light_states[t] if t < len(scene.light_states) else {}
-    stroke = max(int(round(camera.height * LINE_SHARE)), 1)
+    stroke = max(round(camera.height * LINE_SHARE), 1)
     for kind in ORDER:
         for element in (e for e in scene.elements if e.kind == kind):
             _element(picture, element, camera, pose, stroke, states)
@@ -159,7 +160,7 @@ def _dashes(points: Floats) -> list[Floats]:
 
 def _stroke(picture: Picture, points: Floats, camera: Camera, colour: Rgb, stroke: int) -> None:
     """Draw a polyline; pieces before the near plane are cut off."""
-    for a, b in zip(points[:-1], points[1:], strict=True):
+    for a, b in pairwise(points):
         if max(a[2], b[2]) < NEAR_M or min(a[2], b[2]) > FAR_M:
             continue
         if a[2] < NEAR_M:

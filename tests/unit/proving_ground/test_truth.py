@@ -29,7 +29,7 @@ def bare(actors=(), buildings=(), *, speed=0.0, sky=None, place="rural", road=No
 
 @pytest.fixture(scope="module")
 def drives():
-    return {seed: render_drive(seed, frames=3) for seed in (0, 1, 2, 4, 9)}
+    return {seed: render_drive(seed, frames=2) for seed in (0, 1, 4, 12)}
 
 
 def test_same_seed_same_drive_and_other_seed_another() -> None:
@@ -200,7 +200,12 @@ def test_a_still_ego_sees_no_flicker() -> None:
 
 def test_lane_lines_do_not_break_up_in_motion() -> None:
     """Under a moving ego the far end of a solid line keeps its mean brightness from frame to frame."""
-    drive = render_drive(1, frames=6)
+    seed = next(
+        s
+        for s in range(30)
+        if sum(m.kind == "solid" and m.start_m < 0 < 60 < m.end_m for m in scene_of(s).markings) >= 2
+    )
+    drive = render_drive(seed, frames=6)
     line = drive.geometry.tags == Tag.ROAD_LINE
     frames = drive.clip.frames.astype(float).mean(-1)
     far = [

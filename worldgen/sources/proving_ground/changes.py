@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from worldgen.errors import SourceError
 from worldgen.render.mesh import GLASS, PAINT, Mesh
+from worldgen.sources.proving_ground.bodies import PLATE
 from worldgen.sources.proving_ground.edits import (
     AddActor,
     Edit,
     FreezeActor,
+    LampChange,
     LosePart,
     MarkingChange,
     RecolourActor,
@@ -20,12 +24,12 @@ from worldgen.sources.proving_ground.edits import (
     ResizeActor,
     SwapActor,
     TeleportActor,
+    TrafficLightChange,
 )
 from worldgen.sources.proving_ground.rig import Part, Rig
 from worldgen.sources.proving_ground.scene import Actor, Scene
 from worldgen.sources.proving_ground.stage import ACTOR_TAGS, CATEGORIES, Thing, actor_thing, rig_of
 from worldgen.sources.proving_ground.traffic import walk
-from worldgen.sources.proving_ground.vehicles import PLATE
 
 Floats = npt.NDArray[np.floating]
 STEPS = 6
@@ -63,27 +67,29 @@ def apply(things: list[Thing], edits: tuple[Edit, ...], scene: Scene, times: Flo
             out.append(_added(edit, scene, times))
         elif isinstance(edit, RemoveObject):
             out = _without(out, edit)
-        elif isinstance(edit, RemoveActor):
-            out = _each(out, edit.id, lambda thing, e=edit: [_hidden(thing, e.from_frame)])  # type: ignore[misc]
-        elif isinstance(edit, TeleportActor):
-            out = _each(out, edit.id, lambda thing, e=edit: [_moved(thing, e, scene)])  # type: ignore[misc]
-        elif isinstance(edit, FreezeActor):
-            out = _each(out, edit.id, lambda thing, e=edit: [_frozen(thing, e.frame)])  # type: ignore[misc]
-        elif isinstance(edit, RecolourActor):
-            out = _each(out, edit.id, lambda thing, e=edit: _recoloured(thing, e, scene))  # type: ignore[misc]
-        elif isinstance(edit, ResizeActor):
-            out = _each(out, edit.id, lambda thing, e=edit: _resized(thing, e))  # type: ignore[misc]
-        elif isinstance(edit, SwapActor):
-            out = _each(out, edit.id, lambda thing, e=edit: _swapped(thing, e, scene))  # type: ignore[misc]
-        elif isinstance(edit, LosePart):
-            out = _each(
-                out,
-                edit.id,
-                lambda thing, e=edit: _turns(
-                    thing, replace(thing, rig=_without_part(thing.rig, e.part)), e.from_frame
-                ),
-            )  # type: ignore[misc]
+        elif not isinstance(edit, MarkingChange | LampChange | TrafficLightChange):
+            out = _each(out, edit.id, partial(_changed, edit=edit, scene=scene))
     return out
+
+
+def _changed(thing: Thing, edit: Edit, scene: Scene) -> list[Thing]:
+    """Return what stands in for one thing after an edit that names it."""
+    match edit:
+        case RemoveActor():
+            return [_hidden(thing, edit.from_frame)]
+        case TeleportActor():
+            return [_moved(thing, edit, scene)]
+        case FreezeActor():
+            return [_frozen(thing, edit.frame)]
+        case RecolourActor():
+            return _recoloured(thing, edit, scene)
+        case ResizeActor():
+            return _resized(thing, edit)
+        case SwapActor():
+            return _swapped(thing, edit, scene)
+        case LosePart():
+            return _turns(thing, replace(thing, rig=_without_part(thing.rig, edit.part)), edit.from_frame)
+    return [thing]
 
 
 def _check(holds: bool, message: str) -> None:
@@ -103,9 +109,16 @@ def _actor_of(edit: AddActor, scene: Scene) -> Actor:
     _check(0 <= edit.lane < len(scene.lanes), f"no lane {edit.lane}; there are {len(scene.lanes)}")
     lane = scene.lanes[edit.lane]
     return Actor(
-        id=edit.id, kind=edit.kind, s_m=edit.distance_m, d_m=lane.centre_m + edit.offset_m, direction=lane.direction,
-        speed_m_s=edit.speed_m_s, lane=edit.lane, colour=edit.colour, seed=edit.seed,
-    )  # fmt: skip
+        id=edit.id,
+        kind=edit.kind,
+        s_m=edit.distance_m,
+        d_m=lane.centre_m + edit.offset_m,
+        direction=lane.direction,
+        speed_m_s=edit.speed_m_s,
+        lane=edit.lane,
+        colour=edit.colour,
+        seed=edit.seed,
+    )
 
 
 def _added(edit: AddActor, scene: Scene, times: Floats) -> Thing:
@@ -162,7 +175,7 @@ def _drift(thing: Thing, from_frame: int, make: Callable[[float], Thing]) -> lis
     edges = np.unique(np.linspace(from_frame, n, STEPS + 1).astype(int))
     frames = np.arange(n)
     out = [replace(thing, visible=thing.visible & (frames < from_frame))] if from_frame > 0 else []
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(int(e) for e in edges):
         share = (end - from_frame) / max(n - from_frame, 1)
         out.append(replace(make(float(share)), visible=thing.visible & (frames >= begin) & (frames < end)))
     return out
@@ -191,7 +204,7 @@ def _resized(thing: Thing, edit: ResizeActor) -> list[Thing]:
             replace(
                 p,
                 mesh=replace(p.mesh, corners=[c * scale for c in p.mesh.corners]),
-                pivot=tuple(v * scale for v in p.pivot),
+                pivot=(p.pivot[0] * scale, p.pivot[1] * scale, p.pivot[2] * scale),
                 radius=p.radius * scale,
             )
             for p in thing.rig.parts

@@ -10,6 +10,7 @@ from worldgen.datatypes import Camera, Clip, Condition, Geometry, Labels, Origin
 from worldgen.datatypes import scene as packages
 from worldgen.datatypes.tags import EGO
 from worldgen.sources.proving_ground import lamps
+from worldgen.sources.proving_ground.bonnet import bonnet_mesh
 from worldgen.sources.proving_ground.changes import apply, edited_scene
 from worldgen.sources.proving_ground.edits import Edit
 from worldgen.sources.proving_ground.frame import Frame
@@ -22,7 +23,6 @@ from worldgen.sources.proving_ground.scene import Scene
 from worldgen.sources.proving_ground.stage import Thing, actor_thing, build_stage, static_things
 from worldgen.sources.proving_ground.traffic import EGO as EGO_TRACK
 from worldgen.sources.proving_ground.traffic import Track, simulate
-from worldgen.sources.proving_ground.vehicles import bonnet_mesh
 from worldgen.sources.proving_ground.world import OUT_FROM_WORLD, package_of
 
 Floats = npt.NDArray[np.floating]
@@ -126,7 +126,7 @@ def render_drive(
 
 
 class Take:
-    """A drive that is set up and not yet rendered: frames come one by one, so that any length fits in memory."""
+    """A drive that is set up and not yet rendered: frames come one by one, so any length fits in memory."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Take:
         if self.scene.ego.bonnet:
             things.append(bonnet_thing(self.scene, self.poses))
         self.stage = build_stage(things, frames)
-        self.out_poses = OUT_FROM_WORLD @ self.poses
+        self.out_poses = np.asarray(OUT_FROM_WORLD @ self.poses, np.float64)
         self.lit = tuple(
             lamps.states(self.scene, self.tracks, self.weather, edits, t, float(self.times[t]))
             for t in range(frames)

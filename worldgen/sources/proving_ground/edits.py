@@ -125,7 +125,7 @@ class TrafficLightChange(Value):
 
 
 class RemoveObject(Value):
-    """Something beside the road is not there: a sign or a traffic light by id, or a building or plant by index."""
+    """Something beside the road is not there: a sign or light by id, a building or plant by index."""
 
     op: Literal["remove_object"] = "remove_object"
     kind: Literal["sign", "traffic_light", "building", "plant"]

@@ -7,9 +7,9 @@ import numpy.typing as npt
 from worldgen.datatypes import Camera
 from worldgen.sources.proving_ground import particles
 from worldgen.sources.proving_ground.light import Weather
-from worldgen.sources.proving_ground.shade import Setting
+from worldgen.sources.proving_ground.setting import Setting
 
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating]
 SHOULDER = 0.72
 """Radiance up to which the film is linear; above, it bends towards white."""
 
@@ -91,7 +91,7 @@ def encode(light: F32) -> npt.NDArray[np.uint8]:
     over = np.maximum(light - SHOULDER, 0)
     bent = np.minimum(light, SHOULDER) + (1 - SHOULDER) * (1 - np.exp(-over / (1 - SHOULDER)))
     index = np.clip(bent * 4095.0 + 0.5, 0, 4095).astype(np.uint16)
-    return _TABLE[index]
+    return np.asarray(_TABLE[index], np.uint8)
 
 
 def _table() -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from worldgen.datatypes.tags import Tag
 from worldgen.render.noise import fractal, hash01, nearest, sample
 from worldgen.sources.proving_ground.scene import Arrow, Crossing, Marking, Scene
 
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating]
 
 PAINT_WHITE = np.array([0.62, 0.62, 0.6], np.float32)
 PAINT_YELLOW = np.array([0.58, 0.36, 0.045], np.float32)
@@ -97,7 +97,7 @@ def _corners(scene: Scene, crossing: Crossing, s: F32, d: F32) -> F32:
     dd = np.maximum(d - scene.road.left_m, scene.road.right_m - d)
     near = (ds > 0) & (ds < radius) & (dd > 0) & (dd < radius)
     outside = (radius - ds) ** 2 + (radius - dd) ** 2 > radius**2
-    return (near & outside).astype(np.float32)
+    return np.asarray(near & outside, np.float32)
 
 
 def _asphalt(
@@ -201,9 +201,8 @@ def _paint_line(marking: Marking, s: F32, d: F32, along: F32, across: F32, paint
     s, d, along, across = s[where], d[where], along[where], across[where]
     offset = marking.offset_m
     if marking.kind == "double":
-        cover = band(d, offset - half * 3, offset - half, across) + band(
-            d, offset + half, offset + half * 3, across
-        )
+        cover: F32 = band(d, offset - half * 3, offset - half, across)
+        cover = cover + band(d, offset + half, offset + half * 3, across)
     else:
         cover = band(d, offset - half, offset + half, across)
     cover = cover * band(s, marking.start_m, marking.end_m, along)
@@ -249,8 +248,8 @@ def _paint_crossing(
         (np.abs(s - crossing.s_m) < 0.2 + along) & ((d > road.left_m + 4) | (d < road.right_m - 4))
     )
     if len(where):
-        cover = band(s[where], crossing.s_m - 0.07, crossing.s_m + 0.07, along[where])
-        _lay(paint, colour, where, cover, PAINT_YELLOW if (road.seed & 1) else PAINT_WHITE)
+        middle = band(s[where], crossing.s_m - 0.07, crossing.s_m + 0.07, along[where])
+        _lay(paint, colour, where, middle, PAINT_YELLOW if (road.seed & 1) else PAINT_WHITE)
 
 
 def _paint_arrow(arrow: Arrow, s: F32, d: F32, reach: F32, paint: F32, colour: F32) -> None:

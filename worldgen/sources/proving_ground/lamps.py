@@ -4,14 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.sources.proving_ground.edits import Edit, LampChange, TrafficLightChange
+from worldgen.sources.proving_ground.lamplight import Lights
 from worldgen.sources.proving_ground.light import Weather
 from worldgen.sources.proving_ground.scene import LAMPS, Scene
-from worldgen.sources.proving_ground.shade import Lights
 from worldgen.sources.proving_ground.stage import LAMP_SLOTS, Stage
 from worldgen.sources.proving_ground.structures import LAMP_GREEN, LAMP_RED, LAMP_STREET, LAMP_YELLOW
 from worldgen.sources.proving_ground.traffic import Track
 
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating]
 
 HEAD, TAIL, BRAKE, BLINK = (1.0, 0.95, 0.85), (0.9, 0.03, 0.02), (1.0, 0.035, 0.025), (1.0, 0.4, 0.03)
 MOST_LIGHTS = 14
@@ -70,12 +70,11 @@ def emission(stage: Stage, lit: dict[int, frozenset[str]], weather: Weather) -> 
         for lamp in on:
             colour = {"head": HEAD, "tail": TAIL, "brake": BRAKE}.get(lamp, BLINK)
             level = {"head": 5.0, "tail": 0.45, "brake": 1.9}.get(lamp, 1.8)
-            out[base + 1 + LAMPS.index(lamp)] += np.array(colour) * level  # type: ignore[arg-type]
+            out[base + 1 + LAMPS.index(lamp)] += np.array(colour) * level
     return out
 
 
 def lights(
-    scene: Scene,
     stage: Stage,
     lit: dict[int, frozenset[str]],
     weather: Weather,
@@ -142,4 +141,5 @@ def lights(
     middle = position + rotation[:, 2] * 12.0
     rows.sort(key=lambda row: -float(np.max(row[1])) / (float(np.sum((row[0] - middle) ** 2)) + 60.0))
     p, c, d, k = zip(*rows[:MOST_LIGHTS], strict=True)
-    return Lights(*(np.array(v, np.float32) for v in (p, c, d)), np.array(k, bool))
+    places, colours, axes = (np.array(v, np.float32) for v in (p, c, d))
+    return Lights(places, colours, axes, np.array(k, bool))

@@ -86,7 +86,7 @@ def weather_of(sky: Sky, spec: Spec | None) -> Weather:
     ambient = (zenith * 0.55 + horizon * 0.45) * (1 + 0.25 * grey) * (0.72 + 0.28 * thick)
     airlight = horizon * (0.55 * zenith.mean() / max(float(horizon.mean()), 1e-6) + 0.45)
     airlight = airlight * (1 - 0.75 * thick) + 0.75 * thick * airlight.mean() * rgb(0.985, 1.0, 1.015)
-    # A closed deck of cloud is darker than the mean of what it sheds over the day's exposure; rain darkens it more.
+    # A closed deck of cloud looks darker than what it sheds on the ground; rain darkens it more.
     deck = 1.0 - float(grey) * (0.16 + 0.18 * float(np.clip(rain / 10, 0, 1)))
     zenith, horizon, airlight = zenith * deck, horizon * deck, airlight * deck
     if dusty:

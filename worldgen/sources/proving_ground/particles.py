@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.datatypes import Camera
+from worldgen.sources.proving_ground.lamplight import Lights, lamp_light
 from worldgen.sources.proving_ground.light import Weather
-from worldgen.sources.proving_ground.shade import Lights, lamp_light
 from worldgen.sources.proving_ground.stage import Stage
 
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating]
 Floats = npt.NDArray[np.floating]
 
 SHUTTER_S = 1 / 70

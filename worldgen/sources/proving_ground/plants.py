@@ -25,14 +25,15 @@ def plant_mesh(plant: Plant) -> Mesh:
             if plant.kind == "conifer"
             else np.sin(np.clip(levels, 0.05, 1) * np.pi) * 0.75 + 0.12
         )
-        centres, sizes = [], []
+        places: list[tuple[float, float, float]] = []
+        sizes: list[float] = []
         for z, w in zip(levels, wide, strict=True):
             for _ in range(2 if w > 0.3 else 1):
                 angle = rng.uniform(0, 6.28)
                 away = r * w * 0.45
-                centres.append((np.cos(angle) * away, np.sin(angle) * away, z * h))
+                places.append((np.cos(angle) * away, np.sin(angle) * away, z * h))
                 sizes.append(max(r * w * 0.95, h * 0.06))
-        _cards(mesh, rng, np.array(centres), np.array(sizes), plant, (0, 0, h * 0.45))
+        _cards(mesh, rng, np.array(places), np.array(sizes), plant, (0, 0, h * 0.45))
         return mesh
     trunk = max(0.022 * h, 0.06) * float(rng.uniform(0.8, 1.3))
     fork = h * float(rng.uniform(0.3, 0.42))

@@ -12,11 +12,12 @@ from worldgen.sources.proving_ground.frame import Frame
 from worldgen.sources.proving_ground.light import Weather
 from worldgen.sources.proving_ground.samples import centres, plan_samples, resolve, sample_lens, scatter
 from worldgen.sources.proving_ground.scene import Scene
-from worldgen.sources.proving_ground.shade import Setting, shade
+from worldgen.sources.proving_ground.setting import Setting
+from worldgen.sources.proving_ground.shade import shade
 from worldgen.sources.proving_ground.shadow import Grid, Shade
 from worldgen.sources.proving_ground.stage import STATIC_REACH_M, Stage
-from worldgen.sources.proving_ground.wet import mirror_on_ground
 from worldgen.sources.proving_ground.view import Faces, View, faces_in_view, see, skyline_of
+from worldgen.sources.proving_ground.wet import mirror_on_ground
 
 Floats = npt.NDArray[np.floating]
 PIXELS = 1 << 24
@@ -59,7 +60,7 @@ class Renderer:
             stage=self.stage,
             weather=self.weather,
             emission=lamps.emission(self.stage, lit, self.weather),
-            lights=lamps.lights(self.scene, self.stage, lit, self.weather, t, position, rotation),
+            lights=lamps.lights(self.stage, lit, self.weather, t, position, rotation),
             grid=self.grid,
             shade_height=height,
             shade_cover=cover,
@@ -135,7 +136,6 @@ def _grid_for(poses: Floats, camera: Camera) -> Grid:
 
 def _contact(stage: Stage, t: int, grid: Grid) -> npt.NDArray[np.float32]:
     """Soft darkness on the ground under and around what stands on it."""
-    out = np.zeros((grid.rows, grid.columns), np.float32)
     coarse = 4
     small = np.zeros((grid.rows // coarse + 1, grid.columns // coarse + 1), np.float32)
     for thing in stage.things:
@@ -157,7 +157,6 @@ def _contact(stage: Stage, t: int, grid: Grid) -> npt.NDArray[np.float32]:
         column, row = grid(world[:, 0], world[:, 1])
         points = np.stack((column, row), 1) / coarse * 16
         cv2.fillConvexPoly(small, points.astype(np.int32), strength, cv2.LINE_8, 4)
-    small = cv2.GaussianBlur(small, (0, 0), 0.30 / (grid.cell * coarse))
-    return cv2.resize(small, (small.shape[1] * coarse, small.shape[0] * coarse))[
-        : out.shape[0], : out.shape[1]
-    ]
+    soft = cv2.GaussianBlur(small, (0, 0), 0.30 / (grid.cell * coarse))
+    large = cv2.resize(soft, (small.shape[1] * coarse, small.shape[0] * coarse))
+    return np.asarray(large[: grid.rows, : grid.columns], np.float32)

@@ -5,16 +5,17 @@ nine samples all show the same face is lit at its centre; others are lit at all 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from worldgen.datatypes import Camera
 from worldgen.render.raster import Lens
-from worldgen.sources.proving_ground.shade import Picture
+from worldgen.sources.proving_ground.setting import Picture
 from worldgen.sources.proving_ground.view import View
 
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating]
 BRIGHTEST = 6.0
 """Radiance is clipped here before averaging, so that a lamp does not eat its neighbours."""
 _TENT = ((0, 0.25), (1, 0.5), (2, 0.25))
@@ -32,7 +33,7 @@ def sample_lens(camera: Camera) -> Lens:
     )
 
 
-def centres(flat: npt.NDArray[np.generic], lens: Lens) -> npt.NDArray[np.generic]:
+def centres(flat: npt.NDArray[Any], lens: Lens) -> npt.NDArray[Any]:
     """Read pixels' centres out of a flat array over samples, [h, w, ...]."""
     return np.ascontiguousarray(flat.reshape(lens.height, lens.width, *flat.shape[1:])[1::2, 1::2])
 
@@ -86,7 +87,7 @@ def resolve(plan: Plan, picture: Picture) -> tuple[F32, F32]:
     return out[..., :3], out[..., 3]
 
 
-def scatter(plan: Plan, values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def scatter(plan: Plan, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Lay values of lit samples back on the whole flat grid; zero elsewhere."""
     full = np.zeros((plan.lens.height * plan.lens.width, *values.shape[1:]), values.dtype)
     full[plan.where] = values

@@ -54,7 +54,7 @@ class Road(Value):
         # The bend sets in ahead of the ego, so that it starts aligned with its lane.
         ramp = np.clip((np.abs(x) - 5.0) / 40.0, 0.0, 1.0)
         bend = (k0 + k1 * np.sin(2 * np.pi * x / wave + phase)) * ramp
-        zero = int(round(-X_MIN / X_STEP))
+        zero = round(-X_MIN / X_STEP)
         heading = np.cumsum(bend) * X_STEP
         heading = np.clip(heading - heading[zero], -0.7, 0.7)
         y = np.cumsum(np.tan(heading)) * X_STEP
@@ -70,7 +70,7 @@ class Road(Value):
         """Return x, y and heading (radians) of road coordinates."""
         x, y, heading, along = self._table
         at = np.interp(s, along, x)
-        angle = np.interp(at, x, heading)
+        angle = np.asarray(np.interp(at, x, heading))
         return at - np.sin(angle) * d, np.interp(at, x, y) + np.cos(angle) * d, angle
 
     def coordinates(self, px: Floats, py: Floats) -> tuple[Floats, Floats]:

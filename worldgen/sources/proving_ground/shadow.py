@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.render.mesh import LEAVES
-from worldgen.render.raster import ZBuffer, plan_polygons
+from worldgen.render.raster import Fragments, ZBuffer, plan_polygons
 from worldgen.sources.proving_ground.stage import Stage
 
 Floats = npt.NDArray[np.floating]
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Shade:
             .view(np.float32)
             .reshape(self.grid.rows, self.grid.columns)
         )
-        cover = cv2.GaussianBlur((height > 0.02).astype(np.float32), (0, 0), max(0.10 / self.grid.cell, 0.7))
+        cover = _soft((height > 0.02).astype(np.float32), max(0.10 / self.grid.cell, 0.7))
         return height, cover
 
     def _draw(
@@ -82,14 +82,18 @@ class Shade:
         polygons = plan_polygons(faces, grid.columns, grid.rows)
         leaves = stage.material[index] == LEAVES
 
-        def gaps(bits, face):  # type: ignore[no-untyped-def]
+        def gaps(bits: Fragments, face: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
             # Sunlight falls through a crown in spots of about a hand's breadth, more towards its rim.
             x, y = bits.pixel % grid.columns, bits.pixel // grid.columns
             spot = (x * grid.cell / 0.35).astype(np.int64) * 7 + (y * grid.cell / 0.35).astype(np.int64) * 13
-            return leaves[face] & ((spot * 2654435761 >> 7) % 5 < 2)
+            return np.asarray(leaves[face] & ((spot * 2654435761 >> 7) % 5 < 2))
 
         buffer.draw(polygons, grid.columns, np.ones(len(index), np.int64), gaps if leaves.any() else None)
         return buffer.keys
+
+
+def _soft(cover: F32, sigma: float) -> F32:
+    return np.asarray(cv2.GaussianBlur(cover, (0, 0), sigma), np.float32)
 
 
 def read(texture: F32, grid: Grid, x: F32, y: F32) -> F32:

@@ -7,13 +7,14 @@ import numpy.typing as npt
 
 from worldgen.datatypes.tags import Tag
 from worldgen.render.mesh import Mesh
+from worldgen.sources.proving_ground.bodies import wheel_mesh
 from worldgen.sources.proving_ground.people import cyclist, pedestrian
 from worldgen.sources.proving_ground.plants import plant_mesh
 from worldgen.sources.proving_ground.rig import Part, Rig, standing
 from worldgen.sources.proving_ground.scene import Actor, Road, Scene
 from worldgen.sources.proving_ground.structures import building_mesh, furniture_mesh, traffic_light_mesh
 from worldgen.sources.proving_ground.traffic import Track
-from worldgen.sources.proving_ground.vehicles import vehicle, wheel_mesh
+from worldgen.sources.proving_ground.vehicles import vehicle
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -226,7 +227,9 @@ def build_stage(things: list[Thing], frames: int) -> Stage:
             "instance",
         )
     }
-    poses, centres, radii, owners, moving = [], [], [], [], []
+    poses, centres, radii = [], [], []
+    owners: list[int] = []
+    moving: list[bool] = []
     for number, thing in enumerate(things):
         for part in thing.rig.parts:
             mesh, index = part.mesh, len(owners)

@@ -241,7 +241,7 @@ def _gantry(mesh: Mesh, item: Furniture) -> None:
             mesh.add(_plate(-0.42, y, h + z, w, 0.18), (0.75, 0.75, 0.75), SIGN, tag=tag)
 
 
-def _shelter(mesh: Mesh, item: Furniture) -> None:
+def _shelter(mesh: Mesh, _: Furniture) -> None:
     tag = int(Tag.STATIC)
     for x in (-1.8, 1.8):
         for y in (-0.5, 0.5):
@@ -250,7 +250,7 @@ def _shelter(mesh: Mesh, item: Furniture) -> None:
     mesh.add(box((-1.5, 1.5), (-0.45, -0.1), (0.45, 0.5), bottom=True), (0.25, 0.15, 0.08), STONE, tag=tag)
 
 
-def _cone(mesh: Mesh, item: Furniture) -> None:
+def _cone(mesh: Mesh, _: Furniture) -> None:
     tag = int(Tag.STATIC)
     mesh.add(box((-0.19, 0.19), (-0.19, 0.19), (0, 0.04)), DARK, PLAIN, tag=tag)
     for z0, z1, r0, r1, colour in (

@@ -136,11 +136,11 @@ def _leaders(position: Floats, speed: Floats, lane: Floats, length: Floats) -> t
 def _cruise(
     scene: Scene, wish: Floats, position: Floats, sign: Floats, lane: Floats, length: Floats
 ) -> Floats:
-    """Speeds at time zero: as wished, but what gap and red lights allow, so that nobody starts with an emergency."""
+    """Speeds at time zero: as wished, within what gaps and red lights allow."""
     gap, _ = _leaders(position, wish, lane, length)
     speed = np.minimum(wish, np.maximum((gap - 2.5) / 1.3, 0.0))
     for stop in _stops(scene, 0.0):
         ahead = np.where(sign > 0, stop - position - length / 2, np.inf)
         ahead = np.where(ahead < -1.0, np.inf, ahead)
         speed = np.minimum(speed, np.sqrt(np.maximum(2 * 2.0 * np.maximum(ahead - 2.0, 0.0), 0.0)))
-    return speed
+    return np.asarray(speed)

@@ -4,34 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldgen.render.mesh import GLASS, METAL, PAINT, PLAIN, RUBBER, Mesh, box, disc, frustum, tyre
+from worldgen.render.mesh import GLASS, METAL, PAINT, PLAIN, Mesh, box, disc
+from worldgen.sources.proving_ground.bodies import (
+    CHROME,
+    DARK,
+    LAMP_BRAKE,
+    LAMP_HEAD,
+    LAMP_LEFT,
+    LAMP_RIGHT,
+    LAMP_TAIL,
+    PLATE,
+    Vehicle,
+    Wheel,
+)
+from worldgen.sources.proving_ground.lorries import bus, truck
 from worldgen.sources.proving_ground.scene import Colour
-
-LAMP_HEAD, LAMP_TAIL, LAMP_BRAKE, LAMP_LEFT, LAMP_RIGHT = range(1, 6)
-"""Lamp numbers of a vehicle's faces."""
-
-DARK = (0.015, 0.015, 0.017)
-CHROME = (0.45, 0.45, 0.46)
-PLATE = (0.75, 0.75, 0.7)
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A wheel's hub in the body's axes and its radius."""
-
-    x: float
-    y: float
-    radius: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Vehicle:
-    """A body, its wheels and its size (length, width, height)."""
-
-    body: Mesh
-    wheels: tuple[Wheel, ...]
-    size: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +46,7 @@ def vehicle(kind: str, paint: Colour, seed: int) -> Vehicle:
     """Build a vehicle of a kind; the seed varies its proportions and trim."""
     rng = np.random.default_rng([seed, 7])
     if kind in ("truck", "bus"):
-        return (_truck if kind == "truck" else _bus)(paint, rng)
+        return (truck if kind == "truck" else bus)(paint, rng)
     return _passenger(kind, paint, rng)
 
 
@@ -173,8 +160,8 @@ def _passenger(kind: str, paint: Colour, rng: np.random.Generator) -> Vehicle:
         (back, wide[0], tops[0], middle[0], -1),
     ):
         for z0, z1, w0, w1 in ((f.sill, mid, w - 0.06, w), (mid, top, w, w - 0.07)):
-            quad = np.array([[x, -w0, z0], [x, w0, z0], [x, w1, z1], [x, -w1, z1]])
-            mesh.add(quad if side > 0 else quad[::-1], paint, PAINT)
+            end = np.array([[x, -w0, z0], [x, w0, z0], [x, w1, z1], [x, -w1, z1]])
+            mesh.add(end if side > 0 else end[::-1], paint, PAINT)
     _cabin(mesh, f, paint, half, windowless=kind == "van" and rng.random() < 0.6)
     _face(mesh, f, paint, rng, wide)
     wheels = tuple(
@@ -376,232 +363,3 @@ def _face(mesh: Mesh, f: _Form, paint: Colour, rng: np.random.Generator, wide: n
         PLAIN,
         lamp=LAMP_BRAKE,
     )
-
-
-def _truck(paint: Colour, rng: np.random.Generator) -> Vehicle:
-    length, width, height = float(rng.uniform(7, 10)), 2.4, float(rng.uniform(3.1, 3.8))
-    front, half = length / 2, width / 2
-    cab, mesh = 2.0, Mesh()
-    mesh.add(
-        frustum(
-            (front - cab, front, -half + 0.05, half - 0.05),
-            (front - cab, front - 0.25, -half + 0.12, half - 0.12),
-            0.6,
-            2.6,
-        ),
-        paint,
-        PAINT,
-    )
-    load = paint if rng.random() < 0.3 else ((0.7, 0.7, 0.68) if rng.random() < 0.7 else (0.2, 0.3, 0.4))
-    mesh.add(box((-front, front - cab - 0.15), (-half, half), (0.95, height)), load, PAINT)
-    if rng.random() < 0.6:
-        stripe = tuple(rng.uniform(0.05, 0.5, 3))
-        for side in (1, -1):
-            band = np.array(
-                [
-                    [-front + 0.4, side * (half + 0.01), 1.6],
-                    [front - cab - 0.6, side * (half + 0.01), 1.6],
-                    [front - cab - 0.6, side * (half + 0.01), 2.4],
-                    [-front + 0.4, side * (half + 0.01), 2.4],
-                ]
-            )
-            mesh.add(band if side < 0 else band[::-1], stripe, PLAIN)
-    for y0, y1 in ((-half + 0.06, -0.02), (0.02, half - 0.06)):
-        mesh.add(
-            np.array(
-                [
-                    [-front - 0.012, y1, 1.05],
-                    [-front - 0.012, y0, 1.05],
-                    [-front - 0.012, y0, height - 0.08],
-                    [-front - 0.012, y1, height - 0.08],
-                ]
-            ),
-            np.array(load) * 0.88,
-            PAINT,
-        )
-    mesh.add(box((-front + 0.1, front - cab), (-0.9, 0.9), (0.5, 0.95)), DARK, PLAIN)
-    screen = np.array(
-        [
-            [front + 0.0 - 0.10, -half + 0.18, 1.5],
-            [front - 0.10, half - 0.18, 1.5],
-            [front - 0.2, half - 0.2, 2.4],
-            [front - 0.2, -half + 0.2, 2.4],
-        ]
-    )
-    screen[:, 0] += 0.012
-    mesh.add(screen, DARK, GLASS)
-    for side in (1, -1):
-        pane = np.array(
-            [
-                [front - 1.3, side * (half - 0.07), 1.5],
-                [front - 0.3, side * (half - 0.07), 1.5],
-                [front - 0.35, side * (half - 0.1), 2.25],
-                [front - 1.3, side * (half - 0.1), 2.25],
-            ]
-        )
-        mesh.add(pane if side < 0 else pane[::-1], DARK, GLASS)
-        mesh.add(
-            box((front - 0.25, front - 0.1), tuple(sorted((side * half, side * (half + 0.2)))), (1.6, 2.2)),
-            DARK,
-            PLAIN,
-        )  # type: ignore[arg-type]
-    _lorry_lamps(mesh, front, half, 0.75, 0.7)
-    wheels = tuple(
-        Wheel(x, side * (half - 0.18), 0.48, 0.3)
-        for x in (front - 1.1, -front + 1.3, -front + 2.4)
-        for side in (1, -1)
-    )
-    return Vehicle(mesh, wheels, (length + 0.06, width + 0.42, height))
-
-
-def _bus(paint: Colour, rng: np.random.Generator) -> Vehicle:
-    length, width, height = float(rng.uniform(10.5, 12.5)), 2.5, 3.05
-    front, half, mesh = length / 2, width / 2, Mesh()
-    mesh.add(
-        frustum(
-            (-front, front, -half, half),
-            (-front + 0.05, front - 0.12, -half + 0.06, half - 0.06),
-            0.32,
-            height,
-        ),
-        paint,
-        PAINT,
-    )
-    glass = (1.25, 2.35)
-    for side in (1, -1):
-        for x in np.arange(-front + 0.4, front - 1.2, 1.45):
-            shift = 0.06 / (height - 0.32)
-            y0, y1 = (
-                side * (half - shift * (glass[0] - 0.32) + 0.008),
-                side * (half - shift * (glass[1] - 0.32) + 0.008),
-            )
-            pane = np.array(
-                [[x, y0, glass[0]], [x + 1.32, y0, glass[0]], [x + 1.32, y1, glass[1]], [x, y1, glass[1]]]
-            )
-            mesh.add(pane if side < 0 else pane[::-1], DARK, GLASS, lamp=0)
-        band = np.array(
-            [
-                [-front + 0.2, side * (half + 0.004), 0.5],
-                [front - 0.2, side * (half + 0.004), 0.5],
-                [front - 0.2, side * (half - 0.005), 0.75],
-                [-front + 0.2, side * (half - 0.005), 0.75],
-            ]
-        )
-        mesh.add(band if side < 0 else band[::-1], rng.uniform(0.03, 0.5, 3), PLAIN)
-    mesh.add(
-        np.array(
-            [
-                [front - 0.03, -half + 0.15, 1.0],
-                [front - 0.03, half - 0.15, 1.0],
-                [front - 0.09, half - 0.15, 2.45],
-                [front - 0.09, -half + 0.15, 2.45],
-            ]
-        )
-        + [0.03, 0, 0],
-        DARK,
-        GLASS,
-    )
-    mesh.add(
-        np.array(
-            [
-                [-front - 0.01, half - 0.3, 1.4],
-                [-front - 0.01, -half + 0.3, 1.4],
-                [-front + 0.03, -half + 0.3, 2.4],
-                [-front + 0.03, half - 0.3, 2.4],
-            ]
-        ),
-        DARK,
-        GLASS,
-    )
-    mesh.add(
-        np.array(
-            [[front, -0.8, 2.55], [front, 0.8, 2.55], [front - 0.05, 0.8, 2.85], [front - 0.05, -0.8, 2.85]]
-        ),
-        (0.6, 0.35, 0.05),
-        PLAIN,
-    )
-    _lorry_lamps(mesh, front, half, 0.6, 0.75)
-    wheels = tuple(
-        Wheel(x, side * (half - 0.15), 0.48, 0.28) for x in (front - 2.6, -front + 3.2) for side in (1, -1)
-    )
-    return Vehicle(mesh, wheels, (length + 0.06, width + 0.02, height))
-
-
-def _lorry_lamps(mesh: Mesh, front: float, half: float, head_z: float, tail_z: float) -> None:
-    for side, blink in ((1, LAMP_LEFT), (-1, LAMP_RIGHT)):
-        a, b = sorted((side * (half - 0.12), side * (half - 0.5)))
-        x = front + 0.012
-        mesh.add(
-            np.array([[x, a, head_z], [x, b, head_z], [x, b, head_z + 0.2], [x, a, head_z + 0.2]]),
-            (0.55, 0.56, 0.58),
-            METAL,
-            lamp=LAMP_HEAD,
-        )
-        x = -front - 0.015
-        for z, lamp, colour in (
-            (tail_z, LAMP_TAIL, (0.22, 0.012, 0.012)),
-            (tail_z + 0.16, LAMP_BRAKE, (0.24, 0.015, 0.012)),
-            (tail_z + 0.32, blink, (0.5, 0.2, 0.04)),
-        ):
-            a, b = sorted((side * (half - 0.06), side * (half - 0.34)))
-            mesh.add(
-                np.array([[x, b, z], [x, a, z], [x, a, z + 0.15], [x, b, z + 0.15]]), colour, PLAIN, lamp=lamp
-            )
-    mesh.add(
-        np.array(
-            [
-                [-front - 0.015, 0.26, tail_z],
-                [-front - 0.015, -0.26, tail_z],
-                [-front - 0.015, -0.26, tail_z + 0.12],
-                [-front - 0.015, 0.26, tail_z + 0.12],
-            ]
-        ),
-        PLATE,
-        PLAIN,
-        reach=80,
-    )
-    mesh.add(
-        np.array(
-            [
-                [front + 0.01, -half + 0.1, head_z - 0.22],
-                [front + 0.01, half - 0.1, head_z - 0.22],
-                [front + 0.01, half - 0.1, head_z - 0.02],
-                [front + 0.01, -half + 0.1, head_z - 0.02],
-            ]
-        ),
-        DARK,
-        PLAIN,
-    )
-
-
-def wheel_mesh(wheel: Wheel) -> Mesh:
-    """A wheel about its own hub, with tyre, rim and spokes that show it turning."""
-    side = 1 if wheel.y > 0 else -1
-    mesh = Mesh()
-    mesh.add(tyre((0, 0, 0), wheel.radius, wheel.width, 12), (0.02, 0.02, 0.021), RUBBER)
-    face = side * wheel.width / 2
-    mesh.add(disc((0, face, 0), wheel.radius, side, 12), (0.022, 0.022, 0.023), RUBBER)
-    rim = disc((0, face + side * 0.008, 0), wheel.radius * 0.66, side, 10)
-    shades = np.where(np.arange(len(rim)) % 2 == 0, 0.42, 0.12)[:, None] * np.ones(3)
-    mesh.add(rim, shades, METAL, reach=100)
-    return mesh
-
-
-def bonnet_mesh(paint: Colour, height_m: float) -> Mesh:
-    """The recording vehicle's own bonnet as its camera sees it, about the camera's foot on the ground."""
-    mesh = Mesh()
-    xs = np.array([0.95, 1.2, 1.45, 1.65, 1.78, 1.84])
-    tops = height_m - np.array([0.40, 0.405, 0.42, 0.45, 0.50, 0.60])
-    rows = np.array([-1.0, -0.8, -0.45, 0.0, 0.45, 0.8, 1.0])
-    crown = np.array([-0.10, -0.02, 0.012, 0.02, 0.012, -0.02, -0.10])
-    wide = np.array([0.86, 0.86, 0.85, 0.80, 0.72, 0.6])
-    for i in range(len(xs) - 1):
-        for j in range(len(rows) - 1):
-            quad = [
-                [xs[i + a], rows[j + b] * wide[i + a], tops[i + a] + crown[j + b]]
-                for a, b in ((0, 0), (1, 0), (1, 1), (0, 1))
-            ]
-            mesh.add(np.array(quad), paint, PAINT, two_sided=True)
-    mesh.add(box((0.3, 0.96), (-2.5, 2.5), (tops[0] - 1.2, tops[0] - 0.03)), DARK, PLAIN)
-    mesh.add(box((0.90, 0.97), (-0.78, 0.78), (tops[0] - 0.1, tops[0] + 0.012)), DARK, PLAIN)
-    return mesh

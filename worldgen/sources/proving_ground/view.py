@@ -12,7 +12,7 @@ from worldgen.render.raster import Fragments, Lens, ZBuffer, view_polygons
 from worldgen.sources.proving_ground.stage import Stage
 
 Floats = npt.NDArray[np.floating]
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
 
 VOID, GROUND, BACKDROP = 0, 1, 2
@@ -49,6 +49,10 @@ class View:
     spread: float = 1.0
     """Samples per pixel along a side: textures are averaged over whole pixels."""
 
+    def points(self, where: npt.NDArray[np.intp]) -> F32:
+        """World points of some samples, [n, 3]."""
+        return self.rays[where] * self.depth[where, None] + self.position.astype(np.float32)
+
     def pick(self, where: npt.NDArray[np.intp]) -> "View":
         """Return some samples."""
         return replace(
@@ -75,7 +79,8 @@ def leaf_masks() -> tuple[F32, ...]:
         )
     levels = [shade]
     for _ in range(2):
-        levels.append(cv2.resize(levels[-1], None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
+        smaller = cv2.resize(levels[-1], None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+        levels.append(np.asarray(smaller, np.float32))
     return tuple(levels)
 
 

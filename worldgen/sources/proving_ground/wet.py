@@ -6,10 +6,11 @@ import numpy.typing as npt
 
 from worldgen.datatypes import Camera
 from worldgen.render.raster import Lens
-from worldgen.sources.proving_ground.shade import Setting, shade
+from worldgen.sources.proving_ground.setting import Setting
+from worldgen.sources.proving_ground.shade import shade
 from worldgen.sources.proving_ground.view import Skyline, faces_in_view, see
 
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating]
 FLIP = np.array([1.0, 1.0, -1.0])
 REACH_M = 160.0
 
