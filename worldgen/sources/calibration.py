@@ -22,6 +22,7 @@ from worldgen.datatypes import Camera
 from worldgen.errors import LabelError
 from worldgen.imaging.projection import unproject
 
+_LARGEST: Final = 1e7
 _MAX_BYTES: Final = 16 << 20
 _KITTI_HEIGHT_M: Final = 1.65
 """Cameras above the ground; Geiger et al. 2013, figure 3."""
@@ -83,8 +84,8 @@ def check_camera(camera: Camera, what: str) -> Camera:
         camera.pitch_rad,
         *camera.distortion,
     )
-    if not all(math.isfinite(v) for v in values) or camera.width < 1 or camera.height < 1:
-        raise bad_calibration(f"{what}: numbers must be finite and the picture not empty")
+    if not all(abs(v) < _LARGEST for v in values) or camera.width < 1 or camera.height < 1:
+        raise bad_calibration(f"{what}: numbers must be of a camera's size and the picture not empty")
     if camera.fx <= 0 or camera.fy <= 0 or not 0.2 < camera.fx / camera.fy < 5:
         raise bad_calibration(f"{what}: focal lengths {camera.fx:g} and {camera.fy:g} are not a camera's")
     if not (-camera.width < camera.cx < 2 * camera.width and -camera.height < camera.cy < 2 * camera.height):
@@ -124,8 +125,10 @@ def ftheta_camera(
         pitch_rad: See `Camera`.
         roll_rad: See `Camera`.
     """
+    if len(polynomial) < 2 or not all(abs(c) < _LARGEST for c in polynomial) or not 0 < width < _LARGEST:
+        raise bad_calibration("an f-theta polynomial must have finite coefficients and a picture")
     forward = polynomial if is_angle_to_pixel else _invert(polynomial, math.hypot(width, height) / 1.6)
-    if len(forward) < 2 or forward[1] <= 0:
+    if not all(math.isfinite(c) for c in forward) or forward[1] <= 0:
         raise bad_calibration("an f-theta polynomial must rise from zero")
     return Camera(
         model="ftheta",

@@ -66,6 +66,13 @@ def test_compressed_runs_are_read(runs: list[int]):
     assert parse_compressed(compress(tuple(runs))) == tuple(runs)
 
 
+def test_a_string_from_cocos_own_tools_is_read():
+    # What pycocotools.mask.encode writes for rows 12..19, columns 10..21 of 36 x 64.
+    mask = np.zeros((36, 64), bool)
+    mask[12:20, 10:22] = True
+    assert parse_compressed("d;8l0000000000000000000000l^1") == encode_mask(mask)
+
+
 def test_other_strings_are_refused():
     with pytest.raises(ValueError, match="run-length"):
         parse_compressed("~~~")

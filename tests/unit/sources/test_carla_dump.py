@@ -286,6 +286,24 @@ def test_the_frame_table_must_be_whole(copy: Path):
     assert refused(copy).code == "source.bad_manifest"
 
 
+def test_left_handed_poses_are_refused(copy: Path):
+    path = copy / "frames.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[1]["world_from_ego"][0] = [-v for v in rows[1]["world_from_ego"][0]]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    error = refused(copy)
+    assert error.code == "source.bad_manifest"
+    assert "world_from_ego of frame 1" in error.message
+    assert "Unreal" in error.hint
+
+
+def test_a_camera_that_cannot_be_is_refused(copy: Path):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["cameras"]["front"]["camera"]["fx"] = -200
+    change(copy, cameras=manifest["cameras"])
+    assert refused(copy).code == "source.bad_manifest"
+
+
 def test_grey_depth_is_refused(copy: Path):
     for path in (copy / "depth").glob("*.png"):
         depth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

@@ -1,6 +1,7 @@
 """Labels in and out: every format read, two written, other clips' labels refused."""
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -471,3 +472,44 @@ def test_kitti_lines_that_are_none(tmp_path: Path):
 
 def test_no_such_file(tmp_path: Path):
     assert refused(tmp_path / "none.json").code == "labels.not_found"
+
+
+def mutated(document: object, chance: random.Random) -> object:
+    """Replace or remove one part of a JSON document."""
+    places: list[list] = []
+
+    def walk(value: object, path: list) -> None:
+        places.append(path)
+        parts = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        )
+        for key, part in parts:
+            walk(part, [*path, key])
+
+    walk(document, [])
+    copy = json.loads(json.dumps(document))
+    path = chance.choice(places[1:])
+    parent = copy
+    for key in path[:-1]:
+        parent = parent[key]
+    if isinstance(parent, dict) and chance.random() < 0.3:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = chance.choice(
+            [None, [], {}, "x", -1, 0, 1e308, 10**12, True, [1, 2], {"a": 1}, -0.5]
+        )
+    return copy
+
+
+def test_no_broken_document_escapes_untyped(tmp_path: Path):
+    chance = random.Random(7)
+    documents = [coco_of(everything()), openlabel_of(everything()), nuscenes(), coco()]
+    refusals = 0
+    for _ in range(250):
+        path = saved(tmp_path, mutated(chance.choice(documents), chance))
+        try:
+            read(path)
+        except LabelError as error:
+            assert error.reason != "unexpected", error.message
+            refusals += 1
+    assert refusals > 25

@@ -13,17 +13,23 @@ import json
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field, ValidationError, model_validator
 
 from worldgen.datatypes import Camera
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.scene import MapElement, Matrix4, SceneBox
-from worldgen.errors import SourceError
+from worldgen.errors import LabelError, SourceError
+from worldgen.sources.calibration import check_camera
 
 SensorKind: TypeAlias = Literal["rgb", "depth", "semantic", "instance", "flow"]
 SENSOR_KINDS: Final[tuple[SensorKind, ...]] = ("rgb", "depth", "semantic", "instance", "flow")
 MANIFEST_NAME: Final = "manifest.json"
 FRAMES_NAME: Final = "frames.jsonl"
+_RIGID: Final = 1e-3
+_FARTHEST_M: Final = 1e7
+_MAX_JSON_BYTES: Final = 256 << 20
 FORMAT: Final = "worldgen-dump"
 
 
@@ -126,9 +132,19 @@ def read_manifest(folder: Path) -> DumpManifest:
                 hint="give camera and ego_from_camera; CARLA: fx = width / (2 tan(fov / 2))",
             )
     try:
-        return DumpManifest.model_validate(raw)
+        manifest = DumpManifest.model_validate(raw)
     except ValidationError as exc:
         raise bad_manifest(folder / MANIFEST_NAME, exc) from exc
+    for name, camera in manifest.cameras.items():
+        what = f"camera {name!r} of {folder / MANIFEST_NAME}"
+        try:
+            check_camera(camera.camera, what)
+        except LabelError as exc:
+            raise SourceError(exc.message, reason="bad_manifest") from exc
+        if not check_rigid(np.array([camera.ego_from_camera], np.float64)).all():
+            message = f"{what}: ego_from_camera is not a rotation and a move in right-handed axes"
+            raise SourceError(message, reason="bad_manifest")
+    return manifest
 
 
 def read_frames(folder: Path, count: int) -> tuple[FrameRecord, ...]:
@@ -139,6 +155,9 @@ def read_frames(folder: Path, count: int) -> tuple[FrameRecord, ...]:
     """
     path = folder / FRAMES_NAME
     try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            message = f"{path} is larger than {_MAX_JSON_BYTES >> 20} MiB"
+            raise SourceError(message, reason="too_large")
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         message = f"cannot read {path}: {exc}"
@@ -159,10 +178,37 @@ def read_frames(folder: Path, count: int) -> tuple[FrameRecord, ...]:
             message = f"{path} has no frame {expected} (line {number + 1} is frame {record.index})"
             raise SourceError(message, reason="missing_frame")
         records.append(record)
+    _check_poses(tuple(records), path)
     if len(records) != count:
         message = f"{path} has {len(records)} frames, the manifest promises {count}"
         raise SourceError(message, reason="count_mismatch")
     return tuple(records)
+
+
+def check_rigid(matrices: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Say which 4 x 4 transforms are a rotation and a move; a mirrored one (left-handed axes) is not."""
+    turns = matrices[:, :3, :3]
+    with np.errstate(all="ignore"):
+        squares = np.abs(turns @ turns.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
+        upright = (squares < _RIGID) & (np.linalg.det(np.nan_to_num(turns)) > 0)
+        last = np.abs(matrices[:, 3] - (0, 0, 0, 1)).max(axis=1) < _RIGID
+        near = np.abs(matrices[:, :3, 3]).max(axis=1) < _FARTHEST_M
+    return np.asarray(upright & last & near, np.bool_)
+
+
+def _check_poses(records: tuple[FrameRecord, ...], path: Path) -> None:
+    named = [(f"world_from_ego of frame {r.index}", r.world_from_ego) for r in records]
+    named += [
+        (f"{b.category} {b.id} of frame {r.index}", b.world_from_box) for r in records for b in r.actors
+    ]
+    if not named:
+        return
+    rigid = check_rigid(np.array([matrix for _, matrix in named], np.float64))
+    if not rigid.all():
+        wrong = named[int(np.argmin(rigid))][0]
+        message = f"{path}: {wrong} is not a rotation and a move in right-handed axes"
+        hint = "x right, y down, z forward; worldgen.sources.carla.axes converts from Unreal's"
+        raise SourceError(message, reason="bad_manifest", hint=hint)
 
 
 def read_json(path: Path) -> dict[str, object]:
@@ -172,6 +218,9 @@ def read_json(path: Path) -> dict[str, object]:
         SourceError: `not_found` or `bad_manifest`.
     """
     try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            message = f"{path} is larger than {_MAX_JSON_BYTES >> 20} MiB"
+            raise SourceError(message, reason="too_large")
         raw = json.loads(path.read_bytes())
     except FileNotFoundError as exc:
         message = f"no such file: {path}"

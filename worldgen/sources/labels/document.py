@@ -11,6 +11,8 @@ from worldgen.errors import LabelError
 
 Json: TypeAlias = dict[str, Any]
 
+_LARGEST: Final = 1e9
+"""No pixel and no metre is beyond this."""
 MAX_BYTES: Final = 1 << 30
 _NUMBER_AT_END = re.compile(r"(\d+)$")
 
@@ -44,7 +46,8 @@ def numbers(value: object, count: int, what: str) -> tuple[float, ...]:
     """
     if not isinstance(value, list | tuple) or len(value) != count:
         raise invalid(f"{what} must be {count} numbers, got {_short(value)}")
-    if any(isinstance(v, bool) or not isinstance(v, int | float) or not math.isfinite(v) for v in value):
+    plain = [v for v in value if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(plain) != count or not all(math.isfinite(v) and abs(v) <= _LARGEST for v in plain):
         raise invalid(f"{what} must be {count} numbers, got {_short(value)}")
     return tuple(float(v) for v in value)
 

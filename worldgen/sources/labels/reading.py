@@ -75,7 +75,12 @@ def _read(path: Path, width: int, height: int, frames: int) -> Labels:
     raw = load_tables(path) if path.is_dir() else load(path)
     for is_format, read in _JSON_FORMATS:
         if is_format(raw):
-            return read(raw, **size)
+            try:
+                return read(raw, **size)
+            except (TypeError, KeyError, AttributeError, ValueError, IndexError) as exc:
+                # Readers check what people get wrong; what only a broken file has ends here.
+                name = read.__name__.removeprefix("read_")
+                raise invalid(f"{path} does not have the structure of {name}: {exc!r}") from exc
     if isinstance(raw, dict) and {"width", "height", "frames"} <= raw.keys():
         try:
             return Labels.model_validate(raw)
