@@ -1,7 +1,7 @@
 """Appearance: what weather and light do to pictures, as a few numbers per clip.
 
-Everything is measured on at most nine frames (three runs of three neighbours) at 320 pixels width, and
-particles at 640. Luminance is linear, 1 is white; sRGB is undone first.
+Everything is measured on at most nine frames (three runs of three neighbours) at 256 pixels width, and
+particles at 480. Luminance is linear, 1 is white; sRGB is undone first.
 """
 
 import math
@@ -18,8 +18,8 @@ from worldgen.datatypes.tags import EGO, FLAT
 from worldgen.imaging.noise import noise_sigma
 from worldgen.imaging.sky import sky_mask
 
-WIDTH = 320
-PARTICLE_WIDTH = 640
+WIDTH = 256
+PARTICLE_WIDTH = 480
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
 LINEAR = np.array(
     [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in np.arange(256) / 255.0],
@@ -50,7 +50,9 @@ class Appearance(Value):
     sky_gradient: float
     """log2 of the brightest over the mean of the blurred sky: glare and a low sun raise it."""
     sky_texture: float
-    """Standard deviation of the sky's luminance over its mean: clouds raise it."""
+    """Standard deviation of the sky's luminance over its mean."""
+    sky_mottle: float
+    """The same after a quadratic surface is taken away: broken cloud raises it, a clear sky is smooth."""
     warmth: float
     """log2 of red over blue in linear light, outside the sky."""
     saturation: float
@@ -220,12 +222,29 @@ def _light(frame: UInt8[npt.NDArray[np.uint8], "h w 3"], areas: Areas) -> dict[s
         "sky_saturation": _mean(hsv[..., 1][areas.sky].astype(np.float32)) / 255,
         "sky_gradient": _log_ratio(top, sky_luminance),
         "sky_texture": float(luminance[areas.sky].std()) / (sky_luminance + 1e-4),
+        "sky_mottle": _mottle(luminance, areas.sky) / (sky_luminance + 1e-4),
         "warmth": _log_ratio(float(scene[0]), float(scene[2])),
         "saturation": _mean(hsv[..., 1][areas.scene].astype(np.float32)) / 255,
         "saturated": float(clipped[~areas.ego].mean()) if seen.size else 0.0,
         "glare": float(((soft > 0.05) & (luminance > 0.5)).mean()),
         "noise": noise_sigma(grey),
     }
+
+
+def _mottle(luminance: Plane, sky: Mask) -> float:
+    """Deviation of the sky's luminance from the quadratic surface that fits it best."""
+    inner = cv2.erode(sky.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    v, u = np.nonzero(inner)
+    if len(v) < 100:
+        return 0.0
+    v, u = v[::7], u[::7]
+    x, y = u / luminance.shape[1] - 0.5, v / luminance.shape[0] - 0.5
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    seen = luminance[v, u].astype(np.float64)
+    fit, *_ = np.linalg.lstsq(terms, seen, rcond=None)
+    # The middle half of the residuals: a lamp, a wire or the sun's disc is not cloud.
+    low, high = np.percentile(seen - terms @ fit, [25, 75])
+    return float(high - low) / 1.35
 
 
 def _haze(frame: UInt8[npt.NDArray[np.uint8], "h w 3"], areas: Areas) -> dict[str, float]:
