@@ -48,6 +48,8 @@ class Inspection(Value):
     calibration: Camera | None = None
     calibrations: tuple[str, ...] = ()
     """Files beside it that look like its calibration; give one with --calibration."""
+    depths: tuple[str, ...] = ()
+    """Files or folders beside it that look like measured depth: LiDAR or stereo."""
     sha256: str = ""
     is_decoded: bool = False
     """Every frame was decoded and counted."""
@@ -92,7 +94,7 @@ def inspect_path(
 
 
 def sidecars(path: Path, words: tuple[str, ...]) -> tuple[str, ...]:
-    """Find JSON files or folders beside a path, or in it, whose name carries one of the words."""
+    """Find data files or folders beside a path, or in it, whose name carries one of the words."""
     folder = path if path.is_dir() else path.parent
     try:
         beside = sorted(folder.iterdir())
@@ -102,7 +104,7 @@ def sidecars(path: Path, words: tuple[str, ...]) -> tuple[str, ...]:
         str(p)
         for p in beside
         if any(word in p.name.lower() for word in words)
-        and (p.is_dir() or p.suffix.lower() in (".json", ".txt", ".yaml", ".yml"))
+        and (p.is_dir() or p.suffix.lower() in (".json", ".txt", ".yaml", ".yml", ".npz", ".npy"))
         and (path.is_dir() or p.name.startswith(path.stem))
     )
 
@@ -139,6 +141,7 @@ def _facts(path: Path, source: Source, limits: Limits) -> dict[str, object]:
         "labelled_frames": len(labels.frames) if labels is not None else None,
         "calibration": source.calibration,
         "calibrations": sidecars(path, ("calib",)),
+        "depths": sidecars(path, ("depth", "lidar", "velodyne")) if source.kind == "video" else (),
         "sha256": source.sha256,
     }
 

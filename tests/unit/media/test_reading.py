@@ -150,6 +150,27 @@ def test_the_rate_of_film_and_television_is_kept_exactly(tmp_path):
         np.testing.assert_allclose(clip.timestamps_seconds, np.arange(COUNT) * 1001 / 30000, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("clip.webm", "libvpx-vp9", {"auto-alt-ref": "1", "lag-in-frames": "25", "crf": "20", "b": "0"}),
+        ("clip.mkv", "libsvtav1", {"preset": "10", "crf": "20"}),
+        (
+            "clip.mp4",
+            "libx264",
+            {"x264-params": "open-gop=1:keyint=10:bframes=8:b-pyramid=normal", "crf": "8"},
+        ),
+        ("clip.avi", "libx264", {"bf": "3", "crf": "8"}),
+    ],
+)
+def test_pictures_that_are_only_referred_to_are_not_counted(tmp_path, name, codec, options):
+    """Codecs hide pictures in the stream, or send them out of order: neither changes the count."""
+    path = encode(tmp_path / name, painted(60), codec, options=options)
+    clip = read_clip(path)
+    assert probe(path).frames == len(clip) == 60
+    assert numbers(clip) == list(range(60))
+
+
 def test_frames_before_the_cut_of_an_edit_list_are_left_out(tmp_path):
     path = trimmed_clip(tmp_path, first=3)
     info, clip = probe(path), read_clip(path)

@@ -33,11 +33,12 @@ def test_what_a_user_may_not_expect_is_told(tmp_path):
 
 def test_files_beside_a_clip_are_found(tmp_path):
     path = good_clip(tmp_path)
-    for name in ("good.coco.json", "good_calibration.json", "other.coco.json"):
+    for name in ("good.coco.json", "good_calibration.json", "good_lidar.npz", "other.coco.json"):
         (tmp_path / name).write_text("{}")
     found = inspect_path(path)
     assert [name.rsplit("/", 1)[-1] for name in found.labels] == ["good.coco.json"]
     assert [name.rsplit("/", 1)[-1] for name in found.calibrations] == ["good_calibration.json"]
+    assert [name.rsplit("/", 1)[-1] for name in found.depths] == ["good_lidar.npz"]
 
 
 def test_pictures_without_a_rate_are_still_looked_at(tmp_path):
