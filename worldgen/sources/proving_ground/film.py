@@ -83,7 +83,7 @@ def _glow(light: F32, weather: Weather, height: int) -> F32:
         height * (0.01 + 0.012 * mist),
     )
     wide = cv2.resize(wide, (light.shape[1], light.shape[0]))
-    return np.asarray(light + 0.35 * near + (0.16 + 0.5 * mist) * wide, np.float32)
+    return np.asarray(light + 0.3 * near + (0.16 + 0.5 * mist) * wide, np.float32)
 
 
 def encode(light: F32) -> npt.NDArray[np.uint8]:

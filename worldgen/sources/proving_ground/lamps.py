@@ -69,7 +69,7 @@ def emission(stage: Stage, lit: dict[int, frozenset[str]], weather: Weather) -> 
             continue
         for lamp in on:
             colour = {"head": HEAD, "tail": TAIL, "brake": BRAKE}.get(lamp, BLINK)
-            level = {"head": 5.0, "tail": 0.45, "brake": 1.9}.get(lamp, 1.8)
+            level = {"head": 5.0 - 2.2 * dark, "tail": 0.45, "brake": 1.9}.get(lamp, 1.8)
             out[base + 1 + LAMPS.index(lamp)] += np.array(colour) * level
     return out
 

@@ -100,9 +100,11 @@ def weather_of(sky: Sky, spec: Spec | None) -> Weather:
     )
     warm = sky.warmth * 0.05
     white = rgb(1 + warm, 1.0, 1 - warm)
-    level = float((direct * max(np.sin(el), 0.12)).mean() + ambient.mean())
+    # Snow throws light back, and meters answer to it.
+    bright = 1 + 0.45 * (asked.snow_cover or 0.0)
+    level = bright * float((direct * max(np.sin(el), 0.12)).mean() + ambient.mean())
     # The camera opens up as light fails, but not without limit: that is what makes a night dark.
-    gain = float(np.clip(1.4 / max(level, 1e-4), 0.8, 9.0) ** 0.6)
+    gain = float(np.clip(1.4 / max(level, 1e-4), 0.62, 9.0) ** 0.6)
     exposure = gain * sky.contrast * 2.0 ** (asked.exposure_stops or 0.0)
     wetness = asked.wetness if asked.wetness is not None else float(np.clip(rain / 6.0, 0, 0.8)) ** 0.6
     return Weather(
