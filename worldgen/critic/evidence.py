@@ -15,7 +15,7 @@ from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
 from worldgen.imaging.edges import Gradient
 from worldgen.imaging.visibility import transmission
-from worldgen.imaging.condition import Recognition, measure_appearance, recognise
+from worldgen.imaging.condition import Recognition, measure_appearance, measure_change, recognise
 from worldgen.datatypes import Box2d, Condition, Geometry, Labels, Place, Spec
 
 
@@ -149,8 +149,10 @@ class Evidence:
     def recognition(self) -> Recognition:
         """What the candidate looks like against its source. Only for comparable cases."""
         seen = measure_appearance(self.candidate.clip, self.geometry)
-        before = None if self.source is None else self.source.appearance(self.geometry)
-        return recognise(seen, before)
+        if self.source is None:
+            return recognise(seen)
+        change = measure_change(self.candidate.clip, self.source.clip, self.geometry)
+        return recognise(seen, self.source.appearance(self.geometry), change)
 
     @cached_property
     def depth_m(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:

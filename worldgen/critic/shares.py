@@ -47,7 +47,7 @@ def new_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
     if _moves_shadows(spec):
         ground = min(ground, 0.6)
     if spec.wetness or spec.rain_mm_h:
-        ground = min(ground, 0.4)
+        ground = min(ground, 0.3)
     if spec.snow_cover or spec.sand_cover:
         ground = 0.15
         table[Tag.VEGETATION] = 0.5

@@ -103,6 +103,7 @@ def survey(
         gs, gc = source.gradient(i), candidate.gradient(i)
         sigma = gain * cv2.LUT(np.clip(cv2.blur(candidate.luma[i], (5, 5)), 0, 255).astype(np.uint8), noise)
         left = spread(expected[i], size, tile)
+        lit = _emitters(source.luma[i], candidate.luma[i]) if is_dark else None
         visible = left if predicted is None else np.minimum(left, np.float32(1.2) * predicted[i])
         signal = visible * gs.magnitude / sigma
         hope = expected_alignment(signal)
@@ -110,6 +111,8 @@ def survey(
         mass = np.where((gs.magnitude > floor) & ~dull[i], usual * np.minimum(gs.magnitude, 16), 0)
         if kept_share is not None:
             mass = mass * kept_share[i]
+        if lit is not None:
+            mass = mass * (1 - lit)
         weight = mass * hope
         out["weight"].append(tile_sum(weight, tile))
         out["due"].append(tile_sum(mass * usual, tile))
@@ -122,8 +125,8 @@ def survey(
         unexplained = excess(gs, gc, ratio=np.maximum(left, 0.05), noise=sigma, reach=reach)
         if haze_edges is not None:
             unexplained = np.maximum(unexplained - cv2.dilate(haze_edges[i], np.ones((3, 3), np.uint8)), 0)
-        if is_dark:
-            unexplained *= 1 - 0.9 * _emitters(source.luma[i], candidate.luma[i])
+        if lit is not None:
+            unexplained *= 1 - 0.9 * lit
         extra.append(unexplained if new_share is None else unexplained * new_share[i])
         shift = match(source.normalised(i), contrast_normalised(candidate.luma[i], noise=1.0))
         for key, plane in zip(("sx", "sy", "sw"), _regional(shift, weight, tile * 5), strict=True):

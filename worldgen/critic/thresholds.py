@@ -30,7 +30,7 @@ class StructureLimits(Value):
     """Source gradients (levels per pixel at working size) below this carry no structure."""
     whole_lost: float = 0.62
     """Largest share of the visible structure that a frame may lose."""
-    tile_lost: float = 0.75
+    tile_lost: float = 0.6
     """Largest share that any place of two by two tiles may lose over `tile_frames`."""
     tile_frames: int = 3
     prior: float = 900.0
@@ -40,7 +40,7 @@ class StructureLimits(Value):
     object_frames: int = 5
     object_pixels: float = 120.0
     """Working pixels that an object must have on average to be judged by itself."""
-    new_edges: float = 0.35
+    new_edges: float = 0.42
     """Largest mean strength of lasting edges without a cause, against the picture's own mean edge strength."""
     visible_share: float = 0.02
     """Share of the source's edges that must be expected visible for an answer."""
@@ -107,9 +107,9 @@ class LabelLimits(Value):
 class ConditionLimits(Value):
     """The asked condition."""
 
-    visible: float = 0.3
+    visible: float = 0.2
     """How well the difference from the source must fit the asked class, 0..1."""
-    seam_stops: float = 0.2
+    seam_stops: float = 0.26
     """Largest straight step in brightness across the picture that the source does not have, log2."""
 
 

@@ -33,7 +33,7 @@ def displacement(evidence: Evidence) -> tuple[Finding, ...]:
     place = (evidence.place(worst, worst),)
     won = _won(evidence, judged) if max(typical, region, whole[worst]) > limits.whole_px else np.zeros(1)
     real = float(np.median(won)) > limits.fit_gain
-    worst_real = float(won.max()) > limits.fit_gain
+    worst_real = float(won[min(worst, len(won) - 1)]) > 2 * limits.fit_gain
     if not real:
         # Matches in rain, flakes or darkness may agree by chance; a true displacement can be undone.
         typical, region = min(typical, limits.whole_px), min(region, limits.region_px)
@@ -90,9 +90,9 @@ def _won(evidence: Evidence, judged: npt.NDArray[np.bool_]) -> npt.NDArray[np.fl
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        won[i] = alike(np.asarray(moved, np.uint8), source.normalised(i)) - alike(
-            view.normalised(i), source.normalised(i)
-        )
+        after = alike(np.asarray(moved, np.uint8), source.normalised(i))
+        # In the dark noise can be matched with anything; a picture put right looks like the source.
+        won[i] = after - alike(view.normalised(i), source.normalised(i)) if after > 0.25 else 0.0
     return won
 
 

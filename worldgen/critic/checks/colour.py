@@ -18,6 +18,10 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
     before, after = source.chroma(tile), view.chroma(tile)
     light = np.minimum(source.tile_luma(tile), view.tile_luma(tile))
     seen = light > limits.darkest_level
+    if evidence.is_dark:
+        # What is lit in the dark has the lamp's colour, not its own.
+        gain = np.log2((view.tile_luma(tile) + 4) / (source.tile_luma(tile) + 4))
+        seen &= gain < np.median(gain) + 0.7
     if evidence.tags is not None:
         half = tile // 2
         sky = (evidence.tags == Tag.SKY)[:, half::tile, half::tile]

@@ -52,6 +52,9 @@ def tiles_kept(evidence: Evidence) -> tuple[Finding, ...]:
     due = over_tiles(over_frames(survey.due, frames), 2)
     kept = over_tiles(over_frames(survey.kept, frames), 2)
     lost = (due - kept) / (due + np.float32(limits.prior * 2))
+    # The less contrast is left, the less certain is what to expect of it.
+    left = over_tiles(over_frames(survey.expected, frames), 2) / (4 * frames)
+    lost = lost * (np.float32(0.5) + np.float32(0.5) * np.minimum(left, 1))
     at, row, column = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value = float(lost[at, row, column])
     passed = value <= limits.tile_lost

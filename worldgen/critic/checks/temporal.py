@@ -15,8 +15,13 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
         return ()
     limits = evidence.thresholds.temporal
     # The median place of what changes: lamps and trees that come into view are few, flicker is everywhere.
-    change = np.log2((evidence.candidate.small + 4) / (evidence.source.small + 4))
-    steps = np.median(np.diff(change, axis=0).reshape(len(change) - 1, -1, 3), axis=1)
+    before, after = evidence.source.small, evidence.candidate.small
+    change = np.log2((after + 4) / (before + 4)).reshape(len(after), -1, 3)
+    # Near black a level more is half a stop; it tells nothing.
+    told = (after.min(axis=(0, -1)) > 12).reshape(-1)
+    if told.sum() < 0.03 * told.size:
+        told = (after.mean(axis=(0, -1)) >= np.quantile(after.mean(axis=(0, -1)), 0.8)).reshape(-1)
+    steps = np.median(np.diff(change[:, told], axis=0), axis=1)
     jump = np.abs(steps).max(axis=1)
     worst = int(jump.argmax())
     gain = np.concatenate([np.zeros((1, 3), steps.dtype), np.cumsum(steps, axis=0)])
