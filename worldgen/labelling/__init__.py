@@ -9,6 +9,7 @@ from typing import Final
 from worldgen.datatypes import FrameLabels, GeometryRef, IgnoreRegion, Labels, Observation, Spec, Verdict
 from worldgen.labelling.claims import claims_of, weaker
 from worldgen.labelling.objects import judge_object
+from worldgen.labelling.regions import regions_of
 from worldgen.labelling.signs import Signs, signs_of
 
 __all__ = ["METHOD_VERSION", "labels_of"]
@@ -43,10 +44,17 @@ def labels_of(
     regions: dict[int, list[IgnoreRegion]] = {}
     for frame, region in verdict.ignore:
         regions.setdefault(frame, []).append(region)
-    frames = tuple(_frame(f, signs, seen, tuple(regions.get(f.frame, ())), verdict) for f in labels.frames)
+    frames: list[FrameLabels] = []
+    for given in labels.frames:
+        frame = _frame(given, signs, seen, tuple(regions.get(given.frame, ())), verdict)
+        # Predicted regions are added last: where they are is a guess, so no object is ignored for them.
+        predicted = regions_of(given.objects, signs, labels.width, labels.height)
+        frames.append(
+            frame.model_copy(update={"ignore": (*frame.ignore, *predicted)}) if predicted else frame
+        )
     return labels.model_copy(
         update={
-            "frames": frames,
+            "frames": tuple(frames),
             "condition": {**labels.condition, **_asked(spec), **rendered, **_surface(signs)},
             "sensors_covered": ("camera",),
             "geometry_origin": _origin(geometry_ref) or labels.geometry_origin,

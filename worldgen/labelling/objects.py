@@ -7,10 +7,12 @@ from worldgen.datatypes import Box2d, IgnoreRegion, ObjectLabel, Observation, Ve
 from worldgen.datatypes.labels import IgnoreReason, VisibilityState
 from worldgen.labelling.signs import Signs
 
-_VEHICLES: Final = frozenset({"car", "truck", "bus", "van", "train", "motorcycle", "trailer", "vehicle"})
+VEHICLES: Final = frozenset({"car", "truck", "bus", "van", "train", "motorcycle", "trailer", "vehicle"})
 _LANES: Final = frozenset({"lane", "lane_line", "road_marking", "crosswalk", "stop_line", "wait_line"})
 _COVERED: Final = 0.5
 """Share of a box inside an ignore region from which the object itself cannot be trained on."""
+_IN_FRONT: Final = frozenset({"lens_drop", "spray", "glare", "saturated"})
+"""What lies between the camera and an object; a mirror image or a shadow lies behind it."""
 _LAMP_CLIPPED: Final = 0.25
 """The same for a traffic light's state: its lamps are a part of its box."""
 
@@ -79,7 +81,8 @@ def _predicted(item: ObjectLabel, range_m: float | None, signs: Signs) -> Visibi
 def _why_ignored(
     item: ObjectLabel, visibility: Visibility | None, regions: tuple[IgnoreRegion, ...], signs: Signs
 ) -> IgnoreReason | None:
-    covering = max(regions, key=lambda r: _overlap(item.box2d, r), default=None)
+    before = (r for r in regions if r.reason in _IN_FRONT)
+    covering = max(before, key=lambda r: _overlap(item.box2d, r), default=None)
     if covering is not None and _overlap(item.box2d, covering) >= _COVERED:
         return covering.reason
     if visibility is None:
@@ -112,10 +115,10 @@ def _hidden_by(item: ObjectLabel, visibility: Visibility, signs: Signs) -> Ignor
 def _changed(item: ObjectLabel, signs: Signs, verdict: Verdict) -> set[str]:
     """Name the attributes that may no longer be as labelled."""
     changed: set[str] = set()
-    if signs.night and item.category in _VEHICLES:
+    if signs.night and item.category in VEHICLES:
         changed.add("lamp_state")
     if signs.painted:
-        if item.category in _VEHICLES:
+        if item.category in VEHICLES:
             changed |= {"colour", "plate", "lamp_state"} - _upheld(verdict)
         elif item.category == "traffic_light":
             changed |= {"state"} - _upheld(verdict)

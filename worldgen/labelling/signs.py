@@ -14,6 +14,7 @@ class Signs:
     """Shortest of fog and dust."""
     rain_mm_h: float = 0.0
     wetness: float = 0.0
+    spray: float = 0.0
     lens_drops: float = 0.0
     snow_mm_h: float = 0.0
     snow_cover: float = 0.0
@@ -58,6 +59,7 @@ def signs_of(spec: Spec, rendered: dict[str, float | str], *, painted: bool) -> 
         mor_m=min(value("fog_mor_m", math.inf), value("dust_mor_m", math.inf)),
         rain_mm_h=value("rain_mm_h", 0.0),
         wetness=value("wetness", 0.0),
+        spray=value("spray", 0.0),
         lens_drops=value("lens_drops", 0.0),
         snow_mm_h=value("snow_mm_h", 0.0),
         snow_cover=value("snow_cover", 0.0),

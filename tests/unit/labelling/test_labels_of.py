@@ -141,8 +141,32 @@ def test_an_object_behind_a_drop_is_ignored_and_the_drop_is_a_region() -> None:
     hidden, free = result.frames[0].objects
     assert (hidden.use, hidden.reason) == ("ignore", "lens_drop")
     assert free.use == "train"
-    assert result.frames[0].ignore == (drop,)
+    assert drop in result.frames[0].ignore
     assert result.frames[1].ignore == ()
+
+
+def test_a_wet_road_mirrors_what_stands_on_it_and_the_image_is_never_a_box() -> None:
+    lamp = car(2, category="traffic_light")
+    behind = car(3, box=Box2d(left=12, top=31, right=28, bottom=44))
+    result = carried(labels(car(), lamp, behind), "puddles", fog_mor_m=40_000.0)
+    frame = result.frames[0]
+    assert [o.use for o in frame.objects] == ["train"] * 3, "a mirror image lies behind a nearer object"
+    images = [r for r in frame.ignore if r.reason == "reflection"]
+    assert [(r.box2d.left, r.box2d.top, r.box2d.right) for r in images] == [(10, 30, 30), (12, 44, 28)]
+    assert all(r.box2d.bottom <= result.height for r in images)
+    assert len(frame.objects) == 3
+    dry = carried(labels(car()), "damp road")
+    assert dry.frames[0].ignore == ()
+
+
+def test_spray_hangs_beside_vehicles_in_heavy_rain() -> None:
+    result = carried(
+        labels(car(), car(2, category="pedestrian", box=Box2d(left=60, top=20, right=66, bottom=40))),
+        "heavy rain",
+    )
+    spray = [r.box2d for r in result.frames[0].ignore if r.reason == "spray"]
+    assert len(spray) == 2
+    assert (spray[0].right, spray[1].left) == (10, 30)
 
 
 def test_a_region_in_an_unlabelled_frame_does_not_make_it_an_empty_one() -> None:
@@ -287,7 +311,9 @@ def test_no_object_is_lost_and_every_ignored_one_has_a_reason(
         assert (now.use == "ignore") == (now.reason is not None)
         state = now.visibility.state if now.visibility else "unknown"
         assert not (now.use == "train" and state == "not_visible")
-    assert len(result.frames[0].ignore) == len(areas)
+    assert len([r for r in result.frames[0].ignore if r.reason not in ("reflection", "spray")]) == len(
+        [r for r, _ in areas if r not in ("reflection", "spray")]
+    )
     for name in Claims.model_fields:
         assert order.index(getattr(result.frames[0].claims, name)) >= order.index(
             getattr(source.frames[0].claims, name)
