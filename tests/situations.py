@@ -289,6 +289,26 @@ def _too_long(folder: Path) -> Path:
     return encode(folder / "clip.mp4", painted(4), times_ms=[0, 1000, 2000, 700_000])
 
 
+def fragmented_clip(folder: Path) -> Path:
+    """An mp4 of one fragment per frame, as cameras write that may lose power."""
+    path = folder / "clip.mp4"
+    flags = {"movflags": "+frag_every_frame+empty_moov+default_base_moof", "fflags": "+bitexact"}
+    with (
+        av.open(str(good_clip(folder, "whole.mp4"))) as source,
+        av.open(str(path), "w", options=flags) as out,
+    ):
+        _remux(source, out)
+    return path
+
+
+def _fragment_gone(folder: Path) -> Path:
+    path = fragmented_clip(folder)
+    content = path.read_bytes()
+    starts = [at - 4 for at in range(len(content)) if content[at : at + 4] == b"moof"]
+    path.write_bytes(content[: starts[4]] + content[starts[5] :])
+    return path
+
+
 def _one_frame(folder: Path) -> Path:
     return encode(folder / "clip.mp4", painted(1))
 
@@ -368,6 +388,7 @@ BAD_FILES = (
     BadFile(
         "avi_promises_more", "source.count_mismatch", "17 frames in the header of 12", _avi_promises_more
     ),
+    BadFile("fragment_gone", "source.damaged", "one of twelve fragments taken out", _fragment_gone),
     BadFile("sound_only", "source.no_video_stream", "an mp4 that holds AAC only", _sound_only),
     BadFile("bomb", "source.too_large", "8192x8192 x 120 frames in 200 kB", _bomb),
     BadFile("too_many_frames", "source.too_large", "3100 frames of 32x32", _too_many_frames),

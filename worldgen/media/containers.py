@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from worldgen.errors import SourceError
 from worldgen.media import ebml
-from worldgen.media.movtables import boxes, check_tables
+from worldgen.media.movtables import boxes, check_fragments, check_tables
 
 DEMUXERS: Final = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm", "avi": "avi"}
 """Our name of a container -> FFmpeg's name of its demuxer."""
@@ -122,4 +122,6 @@ def _missing_mov(file: BinaryIO, size: int, name: str) -> int:
     missing = found[-1].end - size
     if missing <= 0:
         check_tables(file, size, name)
+        if b"moof" in kinds:
+            check_fragments(file, size, name)
     return missing

@@ -64,6 +64,28 @@ def check_tables(file: BinaryIO, size: int, name: str) -> None:
             _check_times(_read(file, tables[b"stts"]), _read(file, tables[b"ctts"]), name)
 
 
+def check_fragments(file: BinaryIO, size: int, name: str) -> None:
+    """Check that the fragments of a fragmented file count up one by one (8.8.5).
+
+    Raises:
+        SourceError: damaged, naming the fragment that is missing.
+    """
+    last: int | None = None
+    for moof in boxes(file, 0, size):
+        if moof.kind != b"moof":
+            continue
+        mfhd = next((b for b in boxes(file, moof.start, min(moof.end, size)) if b.kind == b"mfhd"), None)
+        number = int.from_bytes(_read(file, mfhd)[4:8], "big") if mfhd else -1
+        if mfhd is None or (last is not None and number != last + 1):
+            message = (
+                f"{name}: after fragment {last} comes {number}"
+                if mfhd
+                else f"{name}: a fragment has no number"
+            )
+            raise SourceError(message, reason="damaged", hint="copy or download the file again")
+        last = number
+
+
 def check_edits(path: Path) -> None:
     """Check an edit list that cuts frames away: its parts must last as long as the track, within the media.
 

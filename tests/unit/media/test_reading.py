@@ -5,7 +5,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.situations import COLOURS, COUNT, colours_of, encode, number_of, painted, trimmed_clip
+from tests.situations import (
+    COLOURS,
+    COUNT,
+    colours_of,
+    encode,
+    fragmented_clip,
+    number_of,
+    painted,
+    trimmed_clip,
+)
 from worldgen.errors import SourceError
 from worldgen.media.video import probe, read_clip
 
@@ -169,6 +178,12 @@ def test_pictures_that_are_only_referred_to_are_not_counted(tmp_path, name, code
     clip = read_clip(path)
     assert probe(path).frames == len(clip) == 60
     assert numbers(clip) == list(range(60))
+
+
+def test_a_fragmented_file_is_read_whole(tmp_path):
+    path = fragmented_clip(tmp_path)
+    assert probe(path).frames == COUNT
+    assert numbers(read_clip(path)) == list(range(COUNT))
 
 
 def test_frames_before_the_cut_of_an_edit_list_are_left_out(tmp_path):
