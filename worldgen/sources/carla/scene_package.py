@@ -170,7 +170,7 @@ def _box(identity: int, name: str, row: _Row, pose: _Pose) -> SceneBox:
         category=_CATEGORIES.get(category, "other"),
         size_m=(float(size["x"]), float(size["z"]), float(size["y"])),
         world_from_box=matrix_of(box_from_flu(pose)),
-        attributes={"category": category, "trackline_id": name},
+        attributes={"clipgt_category": category, "trackline_id": name},
     )
 
 
