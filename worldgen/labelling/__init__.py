@@ -42,8 +42,8 @@ def labels_of(
     signs = signs_of(spec, rendered, painted=painted)
     seen = {(o.object_id, o.frame): o for o in verdict.observations}
     regions: dict[int, list[IgnoreRegion]] = {}
-    for frame, region in verdict.ignore:
-        regions.setdefault(frame, []).append(region)
+    for index, region in verdict.ignore:
+        regions.setdefault(index, []).append(region)
     frames: list[FrameLabels] = []
     for given in labels.frames:
         frame = _frame(given, signs, seen, tuple(regions.get(given.frame, ())), verdict)
