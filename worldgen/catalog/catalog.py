@@ -72,7 +72,8 @@ class Catalog:
         """
         with boundary(PublishError, f"publish variant {variant.id}"), disk_errors(self.root):
             self._prepare()
-            place = self._variants / folder_name(variant.id, variant.spec)
+            known = self.find(variant.id)
+            place = known.folder if known else self._variants / folder_name(variant.id, variant.spec)
             if place.exists():
                 return self._existing(place, variant)
             self._keep_source(source, variant)
@@ -87,6 +88,8 @@ class Catalog:
     def record_failure(self, failure: Failure, source: Source | None = None) -> Path:
         """Record that a spec has no variant, and why; a later variant or failure replaces it.
 
+        With a source, `details` get its name and digest, so that the report can say whose failure it is.
+
         Raises:
             OutputError: `disk_full`, `not_writable`.
         """
@@ -94,6 +97,8 @@ class Catalog:
             self._prepare()
             if source is not None:
                 self.sources.keep(source, None)
+                whose = {"source_uri": source.uri, "source_sha256": source.sha256}
+                failure = failure.model_copy(update={"details": {**failure.details, **whose}})
             path = self._failures / f"{failure.id}.json"
             if self.find(failure.id) is None:
                 replace_json(path, failure)

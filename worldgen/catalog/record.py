@@ -49,7 +49,8 @@ def folder_name(variant_id: str, spec: Spec) -> str:
     """
     changes = spec.changes
     details = [form.format(changes[field]) for field, form in _WORDS if field in changes]
-    label = spec.asks_for or "same"
-    words = details if details and details[0].startswith(label) else [label, *details]
+    label = spec.asks_for or "other"
+    says_it = bool(details) and (spec.asks_for is None or details[0].startswith(label))
+    words = details if says_it else [label, *details]
     slug = "_".join(words[:4]).replace("%", "pct")
     return re.sub(r"[^a-z0-9_-]+", "p", slug) + f"-{variant_id[:12]}"

@@ -38,6 +38,8 @@ def variant_data(
     video = variant.candidate.video
     return {
         "id": variant.id,
+        "spec": variant.spec.identity[:16],
+        "created": provenance.created,
         "title": title_of(variant.spec),
         "label": label_of(variant.spec),
         "details": list(details_of(variant.spec)),

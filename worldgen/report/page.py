@@ -37,18 +37,21 @@ def write_report(results: Results, path: Path, *, title: str = "") -> Path:
     variants = [
         variant_data(results.load(entry.id), entry, results, path, tracks) for entry in results.entries()
     ]
-    variants.sort(key=lambda v: (_rank(v["label"]), v["title"], v["sourceName"], v["id"]))
+    mark_superseded(variants)
+    variants.sort(key=lambda v: (_rank(v["label"]), v["title"], v["sourceName"], v["superseded"], v["id"]))
+    newest = [v for v in variants if not v["superseded"]]
     sources = sorted({(v["sourceKey"], v["sourceName"]) for v in variants})
-    failures = [_failure_data(f) for f in results.failures()]
+    failures = _failures(results, newest)
     html = _template().render(
         title=title or (f"Variants of {sources[0][1]}" if len(sources) == 1 else "Variants"),
         variants=variants,
         answers=[f for f in failures if f["expected"]],
         faults=[f for f in failures if not f["expected"]],
         states=STATES,
-        counts=Counter(v["state"] for v in variants),
-        bars=condition_bars(variants),
-        failing=failing_checks(variants),
+        newest=newest,
+        counts=Counter(v["state"] for v in newest),
+        bars=condition_bars(newest),
+        failing=failing_checks(newest),
         labels=[name for name in _LABEL_ORDER if any(v["label"] == name for v in variants)],
         models=sorted({v["model"] for v in variants}),
         sources=sources,
@@ -66,6 +69,20 @@ def write_report(results: Results, path: Path, *, title: str = "") -> Path:
         finally:
             partial.unlink(missing_ok=True)
     return path
+
+
+def mark_superseded(variants: Sequence[Json]) -> None:
+    """Mark what a newer critic, revision or recipe has made again: same source, spec and world model.
+
+    Nothing is ever overwritten, so after an upgrade a folder holds both; the page shows the newest.
+    """
+    newest: dict[tuple[str, str, str], Json] = {}
+    for variant in sorted(variants, key=lambda v: (v["created"], v["id"])):
+        key = (variant["sourceKey"], variant["spec"], variant["model"])
+        if key in newest:
+            newest[key]["superseded"] = True
+        variant["superseded"] = False
+        newest[key] = variant
 
 
 def condition_bars(variants: Sequence[Json]) -> list[Json]:
@@ -109,11 +126,23 @@ def _agreement(results: Results, variants: Sequence[Json]) -> Json | None:
     }
 
 
+def _failures(results: Results, newest: Sequence[Json]) -> list[Json]:
+    """Describe what was not made; once per source and spec, and not where it was made since."""
+    made = {(v["sourceKey"], v["spec"]) for v in newest}
+    found: dict[tuple[str, str], Json] = {}
+    for failure in results.failures():
+        key = (str(failure.details.get("source_sha256", ""))[:12], failure.spec.identity[:16])
+        if key not in made:
+            found[key] = _failure_data(failure)
+    return sorted(found.values(), key=lambda f: (_rank(f["label"]), f["title"]))
+
+
 def _failure_data(failure: Failure) -> Json:
     return {
         "title": title_of(failure.spec),
         "label": label_of(failure.spec),
         "details": list(details_of(failure.spec)),
+        "source": Path(str(failure.details.get("source_uri", ""))).name,
         "code": failure.code,
         "message": failure.message,
         "hint": failure.hint,

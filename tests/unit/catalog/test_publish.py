@@ -134,7 +134,9 @@ def test_failures_are_kept_and_a_later_success_replaces_them(tmp_path, made):
     catalog = Catalog(tmp_path)
     fault = Failure(id=variant.id, spec=variant.spec, code="generate.out_of_memory", message="no memory")
     catalog.record_failure(fault, source)
-    assert catalog.failures() == (fault,)
+    (kept,) = catalog.failures()
+    assert kept.details == {"source_uri": source.uri, "source_sha256": source.sha256}
+    assert kept.model_copy(update={"details": {}}) == fault
     assert catalog.finished_ids() == frozenset()
     answer = Failure(
         id="f" * 32, spec=Spec(name="dry", wetness=0, seed=1), code="spec.unsupported", message="wet"
@@ -243,6 +245,7 @@ def test_folder_names_say_what_is_inside():
     night = Spec(name="x", sun_elevation_deg=-20.5, rain_mm_h=12, clouds_okta=8, seed=3)
     assert folder_name("ab" * 16, night) == "night_rain-12mmh_sun-20p5deg_clouds-8-abababababab"
     assert folder_name("ab" * 16, Spec(snow_cover=0.8, seed=1)) == "snow_cover-80pct-abababababab"
+    assert folder_name("ab" * 16, Spec(sand_cover=0.6, seed=1)).startswith(("sand-60pct", "clear_sand-60pct"))
     assert folder_name("ab" * 16, Spec(fog_mor_m=50, seed=1)) == "fog-50m-abababababab"
     for elevation in (-90.0, 0.25, 89.9):
         name = folder_name("cd" * 16, Spec(sun_elevation_deg=elevation, wetness=0.5, seed=1))

@@ -141,6 +141,32 @@ def test_the_set_is_counted_per_condition():
     assert failing_checks(variants) == [("a", 1)]
 
 
+def test_what_was_made_again_is_marked_and_not_counted(tmp_path):
+    source, first = one_variant(tmp_path / "made")
+    later = first.provenance.model_copy(update={"created": "2026-02-01T00:00:00Z", "critic": "measured-2"})
+    again = first.model_copy(update={"id": "d" * 32, "provenance": later})
+    catalog = Catalog(tmp_path / "out")
+    catalog.publish(first, source)
+    catalog.publish(again, source)
+    path = write_report(catalog, tmp_path / "out" / "report.html")
+    assert {v["id"]: v["superseded"] for v in data_of(path)["variants"]} == {first.id: True, again.id: False}
+    assert "1 variant of 1 source" in path.read_text()
+    assert "also earlier <b>1</b>" in path.read_text()
+
+
+def test_a_failure_is_listed_once_and_not_after_it_was_made(tmp_path):
+    source, variant = one_variant(tmp_path / "made")
+    catalog = Catalog(tmp_path / "out")
+    wet = Spec(name="dry noon", wetness=0.0, seed=1)
+    for number, spec in enumerate((wet, wet, variant.spec)):
+        fault = Failure(id=str(number) * 32, spec=spec, code="generate.out_of_memory", message="no memory")
+        catalog.record_failure(fault, source)
+    path = tmp_path / "out" / "report.html"
+    assert write_report(catalog, path).read_text().count("no memory") == 2
+    catalog.publish(variant, source)
+    assert write_report(catalog, path).read_text().count("no memory") == 1
+
+
 def test_claims_follow_the_origin_of_the_scale(report):
     variants = {v.spec.name: v.provenance for v in report[2].variants}
     assert "relative (camera height assumed)" in scale_of(variants["night"])

@@ -1,7 +1,8 @@
 // The grid: filters, and which variants come after each other.
 const cards = new Map([...document.querySelectorAll(".card")].map((c) => [c.dataset.id, c]));
 const filters = $("filters");
-let visibleIds = DATA.variants.map((v) => v.id);
+let visibleIds = DATA.variants.filter((v) => !v.superseded).map((v) => v.id);
+const withEarlier = () => Boolean($("earlier")?.checked);
 
 function chosen() {
   const picked = {};
@@ -14,14 +15,15 @@ function applyFilters() {
   visibleIds = [];
   for (const v of DATA.variants) {
     const facts = { ...v, audit: auditOf(v.id) || v.audits.length ? "some" : "none" };
-    const fits = Object.entries(picked).every(([name, values]) => values.has(facts[name]));
+    const fits = (!v.superseded || withEarlier()) && Object.entries(picked).every(([name, values]) => values.has(facts[name]));
     cards.get(v.id).hidden = !fits;
     if (fits) visibleIds.push(v.id);
   }
   const isFiltered = Object.keys(picked).length > 0;
+  const none = visibleIds.length === 0;
   $("clear-filters").hidden = !isFiltered;
-  $("shown").textContent = isFiltered ? `${visibleIds.length} of ${DATA.variants.length} shown` : "";
-  if ($("none-match")) $("none-match").hidden = visibleIds.length > 0;
+  $("shown").textContent = isFiltered ? `${visibleIds.length} of ${DATA.variants.filter((v) => !v.superseded || withEarlier()).length} shown` : "";
+  if ($("none-match")) $("none-match").hidden = !none;
 }
 filters.addEventListener("change", applyFilters);
 filters.addEventListener("reset", () => setTimeout(applyFilters));

@@ -107,7 +107,7 @@ function open(id) {
   $("source-tag").textContent = current.sourceTag;
   const badge = make("span", { class: `badge ${current.state}` }, icon(current.state), current.state);
   $("player-badge").replaceChildren(badge);
-  $("player-details").textContent = [...current.details, `${current.width || "?"}x${current.height || "?"}`, `${current.frames} frames`, current.sourceName, `made by ${current.model}`].join(" \u00b7 ");
+  $("player-details").textContent = [...current.details, `${current.width || "?"}x${current.height || "?"}`, `${current.frames} frames`, current.sourceName, `made by ${current.model}`, ...(current.superseded ? ["earlier run"] : [])].join(" \u00b7 ");
   const order = visibleIds.includes(id) ? visibleIds : DATA.variants.map((v) => v.id);
   $("position").textContent = `${order.indexOf(id) + 1} of ${order.length}`;
   $("stage").style.setProperty("--ratio", `${current.width || 16} / ${current.height || 9}`);
