@@ -11,19 +11,9 @@ from av.video.stream import VideoStream
 
 from worldgen.errors import SourceError
 from worldgen.media.colour import ToRgb, Turn, orientation
-from worldgen.media.limits import Limits
-from worldgen.media.probe import (
-    Packets,
-    check_enough,
-    check_file,
-    check_length,
-    check_size,
-    error_text,
-    is_variable,
-    nominal_fps,
-    opened,
-    prepare,
-)
+from worldgen.media.limits import Limits, check_enough, check_length, check_size
+from worldgen.media.packets import Packets, error_text, is_variable, nominal_fps
+from worldgen.media.probe import check_file, opened, prepare
 
 Sink = Callable[[npt.NDArray[np.uint8]], None]
 """Takes one upright RGB frame, uint8 [h, w, 3]; the array is only valid during the call."""

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from worldgen.datatypes.clip import VideoRef
 from worldgen.errors import OutputError
 from worldgen.media.colour import BT709, FULL, LIMITED, FromRgb
-from worldgen.media.probe import error_text
+from worldgen.media.packets import error_text
 
 Quality: TypeAlias = Literal["viewing", "grey_exact", "rgb_exact"]
 """viewing: H.264 yuv420p, lossy. grey_exact: H.264 4:4:4 qp 0, full range: greys come back exactly, colours

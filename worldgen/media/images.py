@@ -14,8 +14,8 @@ from av.video.codeccontext import VideoCodecContext
 from worldgen.errors import SourceError
 from worldgen.media.colour import ToRgb, orientation
 from worldgen.media.decode import Sink
-from worldgen.media.limits import Limits
-from worldgen.media.probe import check_enough, check_length, check_size, error_text
+from worldgen.media.limits import Limits, check_enough, check_length, check_size
+from worldgen.media.packets import error_text
 
 DECODERS: Final = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg", ".bmp": "bmp", ".webp": "webp"}
 """Suffix -> FFmpeg's decoder."""

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from worldgen.datatypes.digest import Value
+from worldgen.errors import SourceError
 
 
 class Limits(Value):
@@ -31,3 +32,29 @@ OWN_FILES = Limits(
     max_bytes=1 << 40,
 )
 """For files that worldgen wrote itself: only what protects against mistakes."""
+
+
+def check_size(width: int, height: int, limits: Limits) -> None:
+    """Refuse pictures that are too large, or have no size."""
+    if width <= 0 or height <= 0:
+        raise SourceError("the header gives no picture size", reason="damaged")
+    if width * height > limits.max_pixels:
+        message = f"frames are {width}x{height} = {width * height} pixels; {limits.max_pixels} are allowed"
+        raise SourceError(message, reason="too_large", hint="scale the clip down first")
+
+
+def check_length(frames: int, seconds: float, limits: Limits) -> None:
+    """Refuse clips that are too long. Zero stands for not known."""
+    if frames > limits.max_frames:
+        message = f"the clip has {frames} frames; {limits.max_frames} are allowed"
+        raise SourceError(message, reason="too_large", hint="cut the clip into pieces")
+    if seconds > limits.max_seconds:
+        message = f"the clip lasts {seconds:.0f} s; {limits.max_seconds:.0f} s are allowed"
+        raise SourceError(message, reason="too_large", hint="cut the clip into pieces")
+
+
+def check_enough(frames: int, name: str, limits: Limits) -> None:
+    """Refuse clips that are too short."""
+    if frames < limits.min_frames:
+        message = f"{name} has {frames} frame{'s' * (frames != 1)}; at least {limits.min_frames} are needed"
+        raise SourceError(message, reason="too_short")

@@ -5,11 +5,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -17,11 +15,10 @@ from worldgen.datatypes.digest import Value
 from worldgen.errors import SourceError
 from worldgen.media.colour import matrix_name, orientation, transfer_name
 from worldgen.media.containers import DEMUXERS, check_structure, container_of
-from worldgen.media.limits import Limits
-from worldgen.media.movtables import check_edits
+from worldgen.media.limits import Limits, check_enough, check_length, check_size
+from worldgen.media.packets import error_text, is_variable, nominal_fps, read_packets
 
 _ATTACHED_PICTURE = 0x400
-_DEFAULT_FPS = Fraction(25)
 
 
 class VideoInfo(Value):
@@ -67,7 +64,7 @@ def describe(path: Path, limits: Limits) -> VideoInfo:
         size = path.stat().st_size
         check_size(stream.width, stream.height, limits)
         check_length(stream.frames or counted or 0, _header_seconds(container, stream), limits)
-        packets = _read_packets(container, stream, limits)
+        packets = read_packets(container, stream, limits)
         packets.check_cut(path, stream)
         promised = packets.promised(stream.frames or counted)
         times = sorted(packets.times)
@@ -168,32 +165,6 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def check_size(width: int, height: int, limits: Limits) -> None:
-    """Refuse pictures that are too large, or have no size."""
-    if width <= 0 or height <= 0:
-        raise SourceError("the header gives no picture size", reason="damaged")
-    if width * height > limits.max_pixels:
-        message = f"frames are {width}x{height} = {width * height} pixels; {limits.max_pixels} are allowed"
-        raise SourceError(message, reason="too_large", hint="scale the clip down first")
-
-
-def check_length(frames: int, seconds: float, limits: Limits) -> None:
-    """Refuse clips that are too long. Zero stands for not known."""
-    if frames > limits.max_frames:
-        message = f"the clip has {frames} frames; {limits.max_frames} are allowed"
-        raise SourceError(message, reason="too_large", hint="cut the clip into pieces")
-    if seconds > limits.max_seconds:
-        message = f"the clip lasts {seconds:.0f} s; {limits.max_seconds:.0f} s are allowed"
-        raise SourceError(message, reason="too_large", hint="cut the clip into pieces")
-
-
-def check_enough(frames: int, name: str, limits: Limits) -> None:
-    """Refuse clips that are too short."""
-    if frames < limits.min_frames:
-        message = f"{name} has {frames} frame{'s' * (frames != 1)}; at least {limits.min_frames} are needed"
-        raise SourceError(message, reason="too_short")
-
-
 def first_picture(path: Path, limits: Limits) -> av.VideoFrame:
     """Decode the first picture, which alone knows rotation and colour for certain."""
     with opened(path) as (container, stream):
@@ -217,96 +188,7 @@ def prepare(stream: VideoStream, limits: Limits, *, threads: int) -> None:
     context.options = {**context.options, "max_pixels": str(room)}
 
 
-def nominal_fps(stream: VideoStream, times: "list[float]") -> Fraction:
-    """Return the rate that the header names, or the median of the packets' rate."""
-    rate = stream.average_rate or stream.guessed_rate
-    if rate is not None and 0 < rate <= 1000:
-        return Fraction(rate)
-    steps = np.diff(times)
-    if len(steps) and np.median(steps) > 0:
-        return Fraction(1 / float(np.median(steps))).limit_denominator(1001)
-    return _DEFAULT_FPS
-
-
-def is_variable(times: "list[float]") -> bool:
-    """Tell whether frames come at uneven times; a millisecond's rounding (matroska) is even."""
-    if len(times) < 3:
-        return False
-    even = np.linspace(times[0], times[-1], len(times))
-    return bool(np.abs(np.asarray(times) - even).max() > 0.0021)
-
-
-def error_text(error: Exception) -> str:
-    """Put an FFmpeg error into one line, without the path."""
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or error or type(error).__name__)
-
-
 def _header_seconds(container: InputContainer, stream: VideoStream) -> float:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else 0.0
-
-
-class Packets:
-    """Packets of a stream, counted: those that become frames, and those that an edit list cuts away."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.cut = 0
-        self.times: list[float] = []
-        """Presentation times in seconds, in coding order, of frames that are shown."""
-        self._cut_times: list[float] = []
-
-    def take(self, packet: "av.Packet[VideoStream]") -> None:
-        """Count one packet."""
-        if packet.size == 0:
-            return
-        times = self.times
-        if packet.is_discard:
-            self.cut += 1
-            times = self._cut_times
-        else:
-            self.count += 1
-        if packet.pts is not None and packet.time_base is not None:
-            times.append(float(packet.pts * packet.time_base))
-
-    def promised(self, header: int | None) -> int:
-        """Return how many frames must come out: by the header, less what is cut; else by the packets."""
-        return header - self.cut if header else self.count
-
-    def check_cut(self, path: Path, stream: VideoStream) -> None:
-        """Refuse frames cut away by an edit list that could be a damaged one.
-
-        A cut is believed when the list fits the track, when what is left and what is cut have one even
-        rhythm, and when the codec's own rate agrees with it.
-
-        Raises:
-            SourceError: damaged.
-        """
-        if not self.cut:
-            return
-        check_edits(path)
-        times = sorted(self.times + self._cut_times)
-        rate, own = nominal_fps(stream, times), stream.codec_context.framerate
-        is_own = own is not None and any(abs(rate * k / own - 1) < 0.05 for k in (Fraction(1, 2), 1, 2))
-        if is_variable(times) or not is_own:
-            message = (
-                f"{path.name}: an edit list cuts away {self.cut} of {self.cut + self.count} frames, "
-                "which cannot be told from damage where the rate is uneven or not the codec's own"
-            )
-            raise SourceError(message, reason="damaged", hint="write the clip anew without an edit list")
-
-
-def _read_packets(container: InputContainer, stream: VideoStream, limits: Limits) -> Packets:
-    """Read all packets without decoding."""
-    packets = Packets()
-    try:
-        for packet in container.demux(stream):
-            packets.take(packet)
-            check_length(packets.count, 0.0, limits)
-    except SourceError:
-        raise
-    except Exception as error:
-        raise SourceError(f"packets cannot be read: {error_text(error)}", reason="damaged") from error
-    return packets
