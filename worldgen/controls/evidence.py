@@ -122,8 +122,8 @@ def _photometric(
     inside = cv2.erode((as_road > _OUTSIDE / 2).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     free = pull(b, flow(first, second))
     window = (3, 3)
-    road = cv2.blur(_beyond(a, as_road), window)
-    far = cv2.blur(_beyond(a, turned), window)
+    road = cv2.blur(_beyond(a, np.asarray(as_road, np.float32)), window)
+    far = cv2.blur(_beyond(a, np.asarray(turned, np.float32)), window)
     best = cv2.blur(_beyond(a, free), window)
     against = np.clip((road - best - 2.0) / 3.0, 0.0, 2.5)
     support = np.clip((far - road - 1.5) / 3.0, 0.0, 2.0)

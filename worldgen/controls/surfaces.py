@@ -75,23 +75,24 @@ class SurfaceSolver:
 
     def solve(self, frames: range) -> list[Surfaces]:
         """Solve a batch of frames; batches must come in order."""
-        ways, masks, skies, values, trusts = [], [], [], [], []
+        ways, masks, skies, values, trusts, caps = [], [], [], [], [], []
         for frame in frames:
             way, kept = self._way_back(frame)
             trust, weighted, evidence = self._memory.at(frame)
             score, sky = self._score(frame, evidence, way, kept)
             ground = self._ground(score)
-            value, total = self._knowledge(score, ground, sky > 0.5, trust, weighted)
+            value, total, cap = self._knowledge(score, ground, sky > 0.5, trust, weighted)
             ways.append((way, kept))
             masks.append(ground)
             skies.append(sky)
             values.append(value)
             trusts.append(total)
+            caps.append(cap)
         guide = np.stack([cv2.GaussianBlur(self._view.small[f], (3, 3), 0) for f in frames])
         solved = spread(np.stack(values), np.stack(trusts), guide.astype(np.uint8, copy=False))
         results = []
         for i, frame in enumerate(frames):
-            inverse = self._steady(frame, solved[i], *ways[i])
+            inverse = np.minimum(self._steady(frame, solved[i], *ways[i]), caps[i])
             self._last_inverse = inverse
             below = self._rows > self._horizon
             inverse = np.where(below, np.maximum(inverse, self._plane), inverse)
@@ -157,8 +158,8 @@ class SurfaceSolver:
         sky: Bool[npt.NDArray[np.bool_], "h w"],
         trust: Plane,
         weighted: Plane,
-    ) -> tuple[Plane, Plane]:
-        """Inverse depth and trust per pixel, before they are spread."""
+    ) -> tuple[Plane, Plane, Plane]:
+        """Inverse depth and trust per pixel before they are spread, and the most that it may become."""
         height = len(score)
         foot = contact_rows(ground)
         at_foot = np.take_along_axis(self._plane, np.minimum(foot, height - 1), axis=0)
@@ -167,7 +168,7 @@ class SurfaceSolver:
         tall = (foot - self._rows) / self._focal / at_foot
         sure = np.clip(np.abs(score) / 1.5, 0.15, 1.0)
         contact = np.where(stands, 0.6 * np.exp(-((tall / 1.5) ** 2)) * sure, 0.0)
-        points, inverse = self._points(trust, weighted, ground, foot, at_foot, stands & (tall < _FURNITURE_M))
+        points, inverse = self._points(trust, weighted, ground, at_foot, stands & (tall < _FURNITURE_M))
         floor = np.where(ground, self._firm, 0.0)
         weak = 0.012
         total = points + contact + floor + weak
@@ -177,14 +178,15 @@ class SurfaceSolver:
         if self._view.ego is not None:
             value = np.where(self._view.ego, self._plane, value)
             total = np.where(self._view.ego, 1e-4, total)
-        return value.astype(np.float32), total.astype(np.float32)
+        # Nothing that stands on the ground is nearer than where it touches it.
+        cap = np.where(~sky & (tall < _FURNITURE_M), 1.2 * at_foot + 0.004, np.inf)
+        return value.astype(np.float32), total.astype(np.float32), cap.astype(np.float32)
 
     def _points(
         self,
         trust: Plane,
         weighted: Plane,
         ground: Bool[npt.NDArray[np.bool_], "h w"],
-        foot: npt.NDArray[np.intp],
         at_foot: Plane,
         furniture: Bool[npt.NDArray[np.bool_], "h w"],
     ) -> tuple[Plane, Plane]:
