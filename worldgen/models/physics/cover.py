@@ -8,7 +8,7 @@ import numpy.typing as npt
 from jaxtyping import Float64
 
 from worldgen.models.physics.light import LUMA, Linear, Plane
-from worldgen.models.physics.ops import fill, mix, smoothstep
+from worldgen.models.physics.ops import enlarge, fill, mix, reduce, smoothstep
 from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.texture import Texture
 from worldgen.models.physics.view import GroundView, View
@@ -96,15 +96,18 @@ class SnowCover:
         plants = view.plants
         if not plants.any():
             return
-        luma = view.luma
-        around = cv2.blur(luma, (31, 31))
-        catch = smoothstep(
-            0.75, 1.5, np.asarray(cv2.blur(luma, (5, 5)) / np.maximum(around, 1e-3), np.float32)
-        )
-        weight = (np.float32(0.52 * self._share) * catch + np.float32(0.16 * self._share)) * plants
-        weight[view.sky_rows] *= 1 - view.sky
+        found = np.flatnonzero(plants[:, ::4].any(axis=1))
+        if not len(found):
+            return
+        rows = slice(int(found[0]), int(found[-1]) + 1)
+        light, thin = view.light[rows], reduce(view.luma[rows], 2)
+        catch = cv2.blur(thin, (3, 3)) / np.maximum(cv2.blur(thin, (15, 15)), np.float32(1e-3))
+        small = 0.16 + 0.52 * smoothstep(0.75, 1.5, np.asarray(catch, np.float32))
+        weight = enlarge(np.asarray(small * np.float32(self._share), np.float32), light) * plants[rows]
+        overlap = max(0, min(rows.stop, view.sky_rows.stop) - rows.start)
+        weight[:overlap] *= 1 - view.sky[rows.start : rows.start + overlap]
         white = 0.75 * SNOW_ALBEDO * level_of_white(view)
-        mix(view.light, fill(view.light, (0.97 * white, 0.99 * white, white)), np.asarray(weight, np.float32))
+        mix(light, fill(light, (0.97 * white, 0.99 * white, white)), np.asarray(weight, np.float32))
 
 
 class SandCover:

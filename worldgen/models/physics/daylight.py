@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from worldgen.models.physics.light import Plane
-from worldgen.models.physics.ops import enlarge, reduce, scale
+from worldgen.models.physics.ops import enlarge, reduce, scale, soften
 from worldgen.models.physics.view import View
 
 _REDUCE = 4
@@ -44,5 +44,5 @@ def soften_shadows(view: View, strength: float) -> None:
 
 def _masked_mean(value: Plane, weight: Plane, sigma: float) -> Plane:
     sigma = max(0.6, sigma)
-    total = cv2.GaussianBlur(value * weight, (0, 0), sigma)
-    return np.asarray(total / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-4), np.float32)
+    total = soften(np.asarray(value * weight, np.float32), sigma)
+    return np.asarray(total / np.maximum(soften(weight, sigma), np.float32(1e-4)), np.float32)

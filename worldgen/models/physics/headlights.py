@@ -8,6 +8,7 @@ import numpy.typing as npt
 from jaxtyping import Float32
 
 from worldgen.models.physics.light import Plane
+from worldgen.models.physics.ops import enlarge
 from worldgen.models.physics.view import View
 
 LAMP_HEIGHT_M: Final = 0.68
@@ -19,6 +20,7 @@ COLOUR: Final = (1.0, 0.93, 0.80)
 _SLOPES: Final = (-1.2, 1.2)
 _RISES: Final = (-0.7, 0.25)
 _TABLE: Final = (480, 640)
+_REDUCE: Final = 2
 
 
 _WALL: Final = np.float32(0.7)
@@ -53,34 +55,39 @@ def irradiance(view: View, wetness: float) -> Plane:
     a Lambertian ground at that grazing angle: 15 mcd/m2/lx for 12% albedo (EN 1436, road surfaces), as if it
     stood at cosine 0.35. A film of water mirrors the beam away from the driver instead.
     """
-    right, ahead, up = lamp_coordinates(view)
-    distance2 = right * right + ahead * ahead + up * up
-    inverse = 1 / np.maximum(ahead, 0.3)
-    columns = (right * inverse - _SLOPES[0]) * np.float32((_TABLE[1] - 1) / (_SLOPES[1] - _SLOPES[0]))
-    rows = (up * inverse - _RISES[0]) * np.float32((_TABLE[0] - 1) / (_RISES[1] - _RISES[0]))
-    beam = cv2.remap(_BEAM, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    road = np.float32(0.35 * (1 - 0.6 * wetness))
+    across, along, above = lamp_coordinates(view)
+    distance2 = across * across + along * along + above * above
+    inverse = 1 / np.maximum(along, np.float32(0.3))
+    columns = (across * inverse - _SLOPES[0]) * np.float32((_TABLE[1] - 1) / (_SLOPES[1] - _SLOPES[0]))
+    rows = (above * inverse - _RISES[0]) * np.float32((_TABLE[0] - 1) / (_RISES[1] - _RISES[0]))
+    beam = np.asarray(cv2.remap(_BEAM, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     incidence = np.full_like(beam, _WALL)
     ground = view.ground
     if ground is not None:
-        facing = np.maximum(road, LAMP_HEIGHT_M / np.sqrt(distance2[ground.rows]))
-        incidence[ground.rows] += ground.flat * (facing - _WALL)
+        first = -(-ground.rows.start // _REDUCE)
+        share = ground.flat[first * _REDUCE - ground.rows.start :: _REDUCE, ::_REDUCE]
+        part = slice(first, first + len(share))
+        road = np.float32(0.35 * (1 - 0.6 * wetness))
+        facing = np.maximum(road, LAMP_HEIGHT_M / np.sqrt(distance2[part]))
+        incidence[part] += share * (facing - _WALL)
     # Nearer than 2 m the lamps are no point: the bonnet hides that ground anyway.
-    light = beam * incidence * np.float32(100) / np.maximum(distance2, 4)
-    light[(ahead < 0.3) | view.sky_mask] = 0
+    light = beam * incidence * (np.float32(100) / np.maximum(distance2, np.float32(4)))
+    light[along < 0.3] = 0
+    full = enlarge(np.asarray(light, np.float32), view.light)
+    full[view.sky_mask] = 0
     if view.ego is not None:
-        light[view.ego] = 0
-    return np.asarray(light, np.float32)
+        full[view.ego] = 0
+    return full
 
 
 def lamp_coordinates(view: View) -> tuple[Plane, Plane, Plane]:
-    """Position of each pixel's point relative to the lamps: right, ahead, up, in metres over level ground."""
-    rays, up = view.scene.rays, view.plane.up
+    """Position of each point relative to the lamps: right, ahead, up in metres; at half the size."""
+    rays, up = view.scene.rays.thin(_REDUCE), view.plane.up
     ahead = np.array([0.0, 0.0, 1.0]) - up[2] * up
     ahead /= np.linalg.norm(ahead)
     right = np.cross(ahead, up)
-    z = np.minimum(view.depth_m, np.float32(2000))
+    z = np.minimum(view.depth_m[::_REDUCE, ::_REDUCE], np.float32(2000))
     along = rays.along(ahead) * z - np.float32(LAMP_AHEAD_M)
     across = rays.along(right) * z
-    above = np.minimum(view.height_m, np.float32(500)) - np.float32(LAMP_HEIGHT_M)
+    above = np.minimum(view.height_m[::_REDUCE, ::_REDUCE], np.float32(500)) - np.float32(LAMP_HEIGHT_M)
     return np.asarray(across, np.float32), np.asarray(along, np.float32), np.asarray(above, np.float32)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from worldgen.datatypes import Tag
 from worldgen.datatypes.tags import VEHICLES
 from worldgen.models.physics.light import Linear, Plane
-from worldgen.models.physics.ops import enlarge, reduce, smoothstep
+from worldgen.models.physics.ops import enlarge, reduce, smoothstep, soften
 from worldgen.models.physics.view import View
 
 Indices: TypeAlias = npt.NDArray[np.intp]
@@ -56,7 +56,7 @@ def glow(emitted: Linear, haze: float) -> Linear:
     small = reduce(emitted, _REDUCE)
     rows = small.shape[0]
     narrow = cv2.GaussianBlur(small, (0, 0), 0.012 * rows + 0.5)
-    wide = cv2.GaussianBlur(small, (0, 0), 0.06 * rows)
+    wide = soften(small, 0.06 * rows)
     return enlarge(np.asarray((0.45 + 0.8 * haze) * narrow + (0.35 + 2.5 * haze) * wide, np.float32), emitted)
 
 

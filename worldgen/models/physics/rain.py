@@ -51,7 +51,7 @@ def drop_diameters_mm(
 
 
 def share_drawn(rain_mm_h: float, smallest_mm: float) -> float:
-    """Share of all drops' cross section that drops above a diameter have: exp(-x) (1 + x + x^2 / 2), x = slope D."""
+    """Share of all drops' cross section in drops above a diameter: exp(-x) (1 + x + x^2 / 2), x = slope D."""
     x = slope_per_mm(rain_mm_h) * smallest_mm
     return math.exp(-x) * (1 + x + 0.5 * x * x)
 

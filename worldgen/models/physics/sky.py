@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from worldgen.datatypes import Clip, Geometry, Tag
 from worldgen.models.physics.light import LUMA, Linear, Picture, Plane, decode
+from worldgen.models.physics.ops import soften
 
 Colours: TypeAlias = Float32[npt.NDArray[np.float32], "t 3"]
 _SMALL = (160, 90)
@@ -98,9 +99,9 @@ def _local_sky(frame: Picture, hard: Plane) -> Linear:
     light = decode(np.asarray(cv2.resize(frame, small, interpolation=cv2.INTER_AREA)))
     light *= weight[..., None]
     sigma = small[0] / 16
-    total = cv2.GaussianBlur(weight, (0, 0), sigma) + np.float32(1e-5)
+    total = soften(np.asarray(weight, np.float32), sigma) + np.float32(1e-5)
     mean = light.reshape(-1, 3).sum(axis=0) / max(float(weight.sum()), 1e-3)
-    blurred = cv2.GaussianBlur(light, (0, 0), sigma) + np.float32(1e-5) * mean
+    blurred = soften(light, sigma) + np.float32(1e-5) * mean
     return np.asarray(blurred / total[..., None], np.float32)
 
 

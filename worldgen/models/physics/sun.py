@@ -105,14 +105,14 @@ class LowSun:
 
     def _paint_sky(self, view: View, angle: Plane) -> None:
         """Warm the sky towards the sun: scattered light falls off with the angle (aureole and glow)."""
-        near = np.exp(-angle / 6.0)
-        wide = np.exp(-angle / 26.0)
         rows = view.sky_rows
         sky, light = view.sky, view.light[rows]
+        part = angle[: -(-rows.stop // _SMALL)]
+        near, wide = np.exp(part / np.float32(-6)), np.exp(part / np.float32(-26))
         # Away from the sun the sky stays blue and dims; towards it the warm light takes its place.
-        kept = enlarge(np.asarray(0.72 * (1 - 0.88 * wide), np.float32), view.light)[rows]
-        scale(light, np.asarray(1 - sky * (1 - kept), np.float32))
-        warm = enlarge(np.asarray(0.78 * wide + 1.3 * near, np.float32), view.light)[rows]
+        taken = enlarge(np.asarray(1 - 0.72 * (1 - 0.88 * wide), np.float32), light)
+        scale(light, np.asarray(1 - sky * taken, np.float32))
+        warm = enlarge(np.asarray(0.78 * wide + 1.3 * near, np.float32), light)
         add(light, self.colour, np.asarray(sky * warm, np.float32))
 
     def _glitter(self, view: View, d: npt.NDArray[np.float32], seen: float) -> None:

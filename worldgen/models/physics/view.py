@@ -10,7 +10,7 @@ import numpy.typing as npt
 from jaxtyping import Float32
 
 from worldgen.datatypes import Tag
-from worldgen.datatypes.tags import EGO, FLAT
+from worldgen.datatypes.tags import EGO, FLAT, VEHICLES
 from worldgen.models.physics.ground import GroundPlane
 from worldgen.models.physics.light import Linear, Picture, Plane, decode, luminance
 from worldgen.models.physics.rays import Rays
@@ -135,10 +135,12 @@ class View:
     @cached_property
     def height_m(self) -> Plane:
         """Height of each pixel's point above the ground plane; FAR_M for the sky."""
-        inverse = self.plane.inverse_depth(self.scene.rays)
-        height = (1 - inverse * self.depth_m) * np.float32(self.plane.camera_height_m)
+        height = self.plane.inverse_depth(self.scene.rays)
+        height *= self.depth_m
+        height *= np.float32(-self.plane.camera_height_m)
+        height += np.float32(self.plane.camera_height_m)
         height[self.sky_mask] = FAR_M
-        return np.asarray(height, np.float32)
+        return height
 
     @cached_property
     def flat(self) -> Mask:
@@ -191,23 +193,46 @@ class GroundView:
         self.view = view
         self.rows = rows
         self.rays: Rays = view.scene.rays.rows(rows)
+        self.luma: Plane = view.luma[rows]
         self.flat: Plane = self._soft(view.flat)
         """Share of upward ground per pixel, 0..1."""
         self.paved: Plane = self.flat if view.paved is view.flat else self._soft(view.paved)
         """Share of pavement per pixel, 0..1."""
-        self.luma: Plane = view.luma[rows]
 
     def _soft(self, mask: Mask) -> Plane:
-        """A mask as shares: true outlines as they are; estimated ones, which are blocky, feathered inwards."""
+        """A mask as shares: true outlines as they are; estimated, blocky ones feathered inwards."""
         part = mask[self.rows]
         if self.view.scene.has_true_depth:
             return part.astype(np.float32)
+        if not self.view.scene.knows(*VEHICLES):
+            part = part & ~self._standing
         size = 2 * max(2, self.view.frame.shape[0] // 60) + 1
         mean = cv2.blur(cv2.blur(part.astype(np.float32), (size, size)), (size, size))
         share = np.clip(2 * mean - 1, 0, 1)
         if self.view.ego is not None:
             share[self.view.ego[self.rows]] = 0
         return np.asarray(share, np.float32)
+
+    @cached_property
+    def _standing(self) -> Mask:
+        """What is likely no ground though estimated tags say so: large, far darker than the road in its row.
+
+        Depth from motion cannot see cars that drive along; their tyres, windows and undersides are dark.
+        Hard shadows farther than 7 m are taken for such, too: they stay bare rather than a car be covered.
+        """
+        step = 4
+        luma, flat = self.luma[::step, ::step], self.view.flat[self.rows][::step, ::step]
+        usual = np.full((len(luma), 1), float(np.median(luma[flat])) if flat.any() else 0.0, np.float32)
+        known = flat[:, ::4].any(axis=1)
+        usual[known, 0] = np.nanmedian(np.where(flat, luma, np.nan)[known][:, ::4], axis=1)
+        far = (self.z[::step, ::step] > 7) & (self.z[::step, ::step] < 90)
+        dark = ((luma < np.float32(0.42) * usual) & far & flat).astype(np.uint8)
+        reach = max(3, self.view.frame.shape[0] // 72) | 1
+        joined = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+        joined = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        grown = cv2.dilate(joined, np.ones((5, 5), np.uint8))
+        h, w = self.luma.shape
+        return np.asarray(cv2.resize(grown, (w, h), interpolation=cv2.INTER_NEAREST)).view(np.bool_)
 
     @property
     def light(self) -> Linear:
