@@ -10,7 +10,7 @@ import pytest
 from tests.situations_recordings import a_car, a_cosmos_clip, cast
 from worldgen.datatypes import Tag
 from worldgen.errors import SourceError
-from worldgen.media.video import write_lossless
+from worldgen.media.video import read_clip, write_lossless, write_video
 from worldgen.sources.carla import (
     is_recording,
     open_recording,
@@ -157,6 +157,20 @@ def test_a_video_with_another_count_is_named(copy: Path):
     error = refused(copy)
     assert error.code == "source.count_mismatch"
     assert "depth_camera_front_wide_120fov.mp4 has 4 frames, the manifest says 5: frame 4" in error.message
+
+
+@pytest.mark.parametrize("kind", ["rgb", "depth"])
+def test_the_same_picture_twice_while_driving_is_named(copy: Path, kind: str):
+    path = copy / f"{kind}_{FILE}.mp4"
+    frames = read_clip(path).frames.copy()
+    frames[3] = frames[2]
+    write = write_video if kind == "rgb" else write_lossless
+    write(path, frames, fps=10)
+    source = open_recording(copy)
+    with pytest.raises(SourceError) as caught:
+        (read_recording_clip if kind == "rgb" else read_recording_geometry)(source)
+    assert caught.value.code == "source.doubled_frame"
+    assert "shows frame 2 again at frame 3" in caught.value.message
 
 
 def test_a_video_of_another_size_is_refused(copy: Path):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from worldgen.datatypes import Clip, Geometry, Labels, Origins, Scene, Source, Tag, VideoRef
 from worldgen.errors import SourceError
-from worldgen.media.video import VideoInfo, probe, read_clip, sha256_of
+from worldgen.media.video import read_clip, sha256_of
 from worldgen.sources.carla.clip_manifest import (
     KINDS,
     ClipCamera,
@@ -20,15 +20,19 @@ from worldgen.sources.carla.clip_manifest import (
     read_clip_manifest,
     video_of,
 )
+from worldgen.sources.carla.clip_videos import (
+    COLOUR_LOSS,
+    check_count,
+    check_doubles,
+    check_video,
+    instances_of_colours,
+    tags_of_colours,
+)
 from worldgen.sources.carla.inverse_depth import Scale, find_scale
 from worldgen.sources.carla.manifest import MANIFEST_NAME
 from worldgen.sources.carla.scene_package import ScenePackage, read_scene_package
-from worldgen.sources.carla.tagtables import CITYSCAPES_COLOURS
 from worldgen.sources.carla.truth import labels_of_frame
 from worldgen.sources.carla.weather import condition_of
-
-_LOSS = 6
-"""Colours of a lossless 4:4:4 video are within this of what was painted: YUV has 8 bits."""
 
 
 def clip_folder_cameras(folder: Path) -> tuple[str, ...]:
@@ -56,7 +60,7 @@ def open_clip_folder(folder: Path, camera: str | None = None) -> Source:
             message, reason="missing_sensor", hint="its control videos can be opened as controls"
         )
     for kind, name in found.items():
-        _check_video(folder / name, kind, manifest, chosen)
+        check_video(folder / name, kind, manifest, chosen)
     sha256 = _digest(folder, manifest, found, chosen.name)
     package = _package(folder, manifest)
     rgb = folder / found["rgb"]
@@ -101,12 +105,13 @@ def read_clip_folder_clip(source: Source) -> Clip:
     if name is None:
         raise SourceError(f"{folder} has no rgb video of {chosen.name}", reason="missing_sensor")
     clip = read_clip(folder / name, camera=chosen.name)
-    _check_count(len(clip), manifest, folder / name)
+    check_count(len(clip), manifest, folder / name)
     package = _package(folder, manifest)
     seconds = np.arange(manifest.frames) / manifest.fps
     if package is not None:
         stamps = np.array(package.timestamps_micros, np.float64)
         seconds = (stamps - stamps[0]) / 1e6
+        check_doubles(clip.frames, package.world_from_ego, folder / name)
     return Clip(frames=clip.frames, timestamps_seconds=seconds, fps=manifest.fps, camera=chosen.name)
 
 
@@ -123,6 +128,9 @@ def read_clip_folder_geometry(source: Source) -> Geometry | None:
     package = _package(folder, manifest)
     poses = None if package is None else package.world_from_ego @ ego_from_camera(chosen)
     codes, scale = _depth(folder, manifest, chosen, package)
+    if package is not None and any(package.scene.boxes):
+        # Without a thing on it, a plain road has the same depth wherever the camera is.
+        check_doubles(codes, package.world_from_ego, folder / (video_of(manifest, "depth", chosen) or ""))
     depth = scale.metres(codes)
     tags, instances = _segments(folder, manifest, chosen)
     if tags is not None:
@@ -201,9 +209,9 @@ def _depth(
 ) -> tuple[npt.NDArray[np.uint8], Scale]:
     name = video_of(manifest, "depth", camera) or ""
     frames = read_clip(folder / name).frames
-    _check_count(len(frames), manifest, folder / name)
+    check_count(len(frames), manifest, folder / name)
     thin = frames[:, ::8, ::8].astype(np.int16)
-    if int(np.abs(thin[..., 0] - thin[..., 1]).max()) > _LOSS:
+    if int(np.abs(thin[..., 0] - thin[..., 1]).max()) > COLOUR_LOSS:
         message = f"{folder / name} has colours; a depth control is grey, near bright"
         raise SourceError(message, reason="not_metric")
     codes = np.ascontiguousarray(frames[..., 1])
@@ -230,67 +238,13 @@ def _segments(
         if name is None or tags is not None:
             continue
         frames = read_clip(folder / name).frames
-        _check_count(len(frames), manifest, folder / name)
-        found = _tags_of(frames)
+        check_count(len(frames), manifest, folder / name)
+        found = tags_of_colours(frames)
         if found is not None:
             tags = found
         else:
-            instances = _instances_of(frames)
+            instances = instances_of_colours(frames)
     return tags, instances
-
-
-def _tags_of(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
-    """Find the nearest CityScapes colour of every pixel; None when most pixels are near none."""
-    colours, where = _colours_of(frames)
-    distance = np.abs(colours[:, None].astype(int) - CITYSCAPES_COLOURS[None].astype(int)).max(axis=2)
-    nearest = distance.argmin(axis=1).astype(np.uint8)
-    fits = distance.min(axis=1) <= _LOSS
-    if float(fits[where].mean()) < 0.98:
-        return None
-    return np.asarray(nearest[where].reshape(frames.shape[:3]))
-
-
-def _instances_of(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-    """Number the colours of an instance video by CARLA's palette; colours near none of it are 0."""
-    chance = np.random.default_rng(20260826)
-    palette = chance.integers(48, 256, size=(65536, 3), dtype=np.int64)
-    palette[0] = 0
-    colours, where = _colours_of(frames)
-    ids = np.zeros(len(colours), np.int32)
-    for number, colour in enumerate(colours.astype(np.int64)):
-        distance = np.abs(palette - colour).max(axis=1)
-        nearest = int(distance.argmin())
-        ids[number] = nearest if distance[nearest] <= _LOSS else 0
-    return np.asarray(ids[where].reshape(frames.shape[:3]), np.int32)
-
-
-def _colours_of(frames: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.intp]]:
-    packed = frames.astype(np.uint32) @ np.array((1, 1 << 8, 1 << 16), np.uint32)
-    found, where = np.unique(packed, return_inverse=True)
-    colours = np.stack((found & 255, found >> 8 & 255, found >> 16), axis=1).astype(np.uint8)
-    return colours, where.ravel()
-
-
-def _check_video(path: Path, kind: str, manifest: ClipManifest, camera: ClipCamera) -> VideoInfo:
-    if not path.is_file():
-        raise SourceError(
-            f"the manifest names {kind} video {path.name}, which is not there", reason="missing_sensor"
-        )
-    info = probe(path)
-    _check_count(info.frames, manifest, path)
-    if (info.width, info.height) != (camera.width, camera.height):
-        size = f"{info.width}x{info.height}"
-        message = f"{path.name} is {size}, the manifest says {camera.width}x{camera.height}"
-        raise SourceError(message, reason="unequal_sensors")
-    return info
-
-
-def _check_count(count: int, manifest: ClipManifest, path: Path) -> None:
-    if count != manifest.frames:
-        message = f"{path.name} has {count} frames, the manifest says {manifest.frames}"
-        if count < manifest.frames:
-            message += f": frame {count} is the first that is missing"
-        raise SourceError(message, reason="count_mismatch")
 
 
 def _package(folder: Path, manifest: ClipManifest) -> ScenePackage | None:
