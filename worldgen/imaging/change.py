@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32
 
-from worldgen.datatypes import Clip, Geometry
+from worldgen.datatypes import Box2d, Clip, Geometry
 from worldgen.datatypes.digest import Value
 from worldgen.imaging.appearance import LINEAR, WEIGHTS, Areas, Mask, Plane, shrunk, triples_of
 
 WIDTH = 480
+_STAYING_STOPS = 0.1
+"""Least new structure that counts as staying, stops."""
 
 Stack = Float32[npt.NDArray[np.float32], "t h w"]
 
@@ -60,6 +62,48 @@ def measure_change(candidate: Clip, source: Clip, geometry: Geometry | None = No
     medians = {key: float(np.median([run[0][key] for run in runs])) for key in runs[0][0]}
     drops = _staying([run[1] for run in runs], runs[0][2])
     return Change(**{k: round(v, 6) for k, v in {**medians, "drops": drops}.items()})
+
+
+def lens_regions(candidate: Clip, source: Clip, geometry: Geometry | None = None) -> tuple[Box2d, ...]:
+    """Find drops on the lens: new structure that stays at one place while the scene moves.
+
+    Above the ground only; boxes in the source's pixels. Ask only where drops were asked for: patches of lying
+    snow can look like them. Empty where the camera does not move: nothing then tells a drop from a thing.
+
+    Args:
+        candidate: Frame for frame with the source.
+        source: The clip that was changed.
+        geometry: Of the source.
+    """
+    triples = triples_of(len(source))
+    if len(triples) < 3 or not _moves(source, [t[1] for t in triples]):
+        return ()
+    runs = [_run(candidate, source, geometry, triple) for triple in triples]
+    rims = (_stays([run[1] for run in runs]) & runs[0][2]).astype(np.uint8)
+    closed = cv2.morphologyEx(rims, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(closed)
+    scale = source.size[0] / rims.shape[1]
+    found: list[Box2d] = []
+    for left, top, width, height, area in stats[1:]:
+        compact = area > 0.3 * width * height and max(width, height) < 3 * min(width, height)
+        if area >= 12 and compact and max(width, height) < 0.15 * rims.shape[1]:
+            edges = (left - 1, top - 1, left + width + 1, top + height + 1)
+            found.append(
+                Box2d(
+                    **dict(
+                        zip(
+                            ("left", "top", "right", "bottom"), (float(e * scale) for e in edges), strict=True
+                        )
+                    )
+                )
+            )
+    return tuple(found)
+
+
+def _moves(source: Clip, at: list[int]) -> bool:
+    """Whether the scene moves: small pictures of three distant frames differ by more than coding noise."""
+    small = [cv2.GaussianBlur(shrunk(source.frames[i], 160).astype(np.float32), (0, 0), 1) for i in at]
+    return bool(min(np.abs(small[0] - small[1]).mean(), np.abs(small[1] - small[2]).mean()) > 2.0)
 
 
 def _run(
@@ -115,14 +159,18 @@ def _energy(plane: npt.NDArray[Any], where: Mask) -> float:
     return float((plane[where] ** 2).mean())
 
 
-def _staying(stays: list[Plane], where: Mask) -> float:
-    """Share of the picture where every run of frames shows the same new structure."""
-    if len(stays) < 2:
-        return 0.0
+def _stays(stays: list[Plane]) -> Mask:
+    """Mark where every run of frames shows the same new structure: the lens, or what stands still."""
     stack = np.stack(stays)
-    weakest = np.abs(stack).min(axis=0)
     same = (np.sign(stack) == np.sign(stack[0])).all(axis=0)
-    return float(((weakest > 0.10) & same)[where].mean()) if where.any() else 0.0
+    return np.asarray((np.abs(stack).min(axis=0) > _STAYING_STOPS) & same)
+
+
+def _staying(stays: list[Plane], where: Mask) -> float:
+    """Share of the picture where new structure stays at one place."""
+    if len(stays) < 2 or not where.any():
+        return 0.0
+    return float(_stays(stays)[where].mean())
 
 
 def _on_ground(now: Plane, before: Plane, staying: Plane, areas: Areas) -> dict[str, float]:
