@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.situations import BAD_FILES, COUNT, BadFile, corrupted, encode, good_clip, painted
 from worldgen.errors import SourceError
@@ -96,6 +98,26 @@ def test_corrupted_copies_are_refused_or_whole(tmp_path, name, codec, options):
     assert "source.timeout" not in codes
     assert "source.unexpected" not in codes
     assert accepted < COPIES // 2
+
+
+BEGINNINGS = [
+    b"",
+    b"\0\0\0\x14ftypisom\0\0\2\0isom",
+    b"\0\0\0\x08moov",
+    b"\x1a\x45\xdf\xa3",
+    b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff",
+    b"RIFF\0\0\0\0AVI LIST",
+]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(beginning=st.sampled_from(BEGINNINGS), rest=st.binary(max_size=400))
+def test_no_bytes_that_are_not_a_clip_are_taken_for_one(tmp_path, beginning, rest):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(beginning + rest)
+    with pytest.raises(SourceError) as refused:
+        probe(path, Limits(decode_seconds=5.0))
+    assert refused.value.reason not in ("unexpected", "timeout")
 
 
 def test_a_decoder_that_takes_too_long_is_stopped(tmp_path):
