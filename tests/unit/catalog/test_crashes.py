@@ -79,6 +79,24 @@ def test_a_kill_at_any_stage_loses_and_doubles_nothing(made, tmp_path, stage):
     assert_whole(tmp_path, variant)
 
 
+def test_kills_at_odd_moments_in_a_row_lose_and_double_nothing(made, tmp_path):
+    folder, source, variant = made
+    out = tmp_path / "out"
+    for k, milliseconds in enumerate((0, 5, 15, 30, 60, 120)):
+        go = tmp_path / f"go{k}"
+        writer = publish_elsewhere(folder, out, str(go))
+        time.sleep(0.7)
+        go.touch()
+        time.sleep(milliseconds / 1000)
+        writer.kill()
+        writer.wait(30)
+        for entry in Catalog(out).entries():
+            assert entry.id == variant.id
+            assert Catalog(out).damaged() == (), "what can be found is whole"
+    Catalog(out).publish(variant, source)
+    assert_whole(out, variant)
+
+
 def test_of_several_writers_exactly_one_wins(made, tmp_path):
     folder, _, variant = made
     go = tmp_path / "go"
