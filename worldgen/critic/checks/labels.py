@@ -6,6 +6,7 @@ import numpy.typing as npt
 
 from worldgen.critic.evidence import Evidence
 from worldgen.datatypes import Box2d, Finding, IgnoreRegion, ObjectLabel, Observation, Place, Visibility
+from worldgen.imaging.change import lens_regions
 from worldgen.imaging.visibility import contrast_to_noise, visibility_state
 
 _SMALL = 40
@@ -121,11 +122,14 @@ def observe(evidence: Evidence) -> tuple[Observation, ...]:
 
 
 def ignore_regions(evidence: Evidence) -> tuple[tuple[int, IgnoreRegion], ...]:
-    """Boxes around what is burnt out in the candidate and was not in the source."""
+    """Boxes around what is burnt out in the candidate and was not in the source, and around lens drops."""
     source, view = evidence.source, evidence.candidate
     if source is None or not evidence.comparable:
         return ()
     found: list[tuple[int, IgnoreRegion]] = []
+    if evidence.spec is not None and (evidence.spec.lens_drops or 0) >= 0.05:
+        drops = lens_regions(view.clip, source.clip, evidence.geometry)
+        found += [(i, IgnoreRegion(reason="lens_drop", box2d=box)) for i in range(len(view)) for box in drops]
     least = evidence.thresholds.labels.saturated_share * view.size[0] * view.size[1]
     for i in range(len(view)):
         burnt = ((view.luma[i] >= 250) & (source.luma[i] < 245)).astype(np.uint8)
