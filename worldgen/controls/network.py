@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -33,6 +33,14 @@ def network_revision(settings: NetworkSettings) -> str:
         if file.suffix == ".json":
             state.update(file.read_bytes())
     return state.hexdigest()[:16]
+
+
+class RelativeDepth(Protocol):
+    """Anything that sees relative inverse depth."""
+
+    def predict(self, clip: Clip, width: int, height: int) -> Float32[npt.NDArray[np.float32], "t h w"]:
+        """Relative inverse depth of every frame at the asked size; near is large, scale and shift unknown."""
+        ...
 
 
 class DepthNetwork:
@@ -72,7 +80,9 @@ class DepthNetwork:
         result = np.empty((len(clip), height, width), np.float32)
         torch = self._torch
         for start in range(0, len(clip), self._settings.batch):
-            batch = [clip.frames[i] for i in range(start, min(start + self._settings.batch, len(clip)))]
+            batch = [
+                clip.frames[i].copy() for i in range(start, min(start + self._settings.batch, len(clip)))
+            ]
             inputs = self._processor(images=batch, return_tensors="pt").to(self._settings.device)
             with torch.inference_mode():
                 predicted = self._model(**inputs).predicted_depth.float().cpu().numpy()
@@ -82,7 +92,7 @@ class DepthNetwork:
 
 
 def with_network(
-    clip: Clip, geometry: Geometry, network: DepthNetwork, settings: GeometrySettings
+    clip: Clip, geometry: Geometry, network: RelativeDepth, settings: GeometrySettings
 ) -> Geometry:
     """Replace the depth of a geometry estimated from the clip by that of a network.
 

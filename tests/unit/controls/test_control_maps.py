@@ -21,17 +21,30 @@ def noisy_clip(frames: int = 3, size: tuple[int, int] = (96, 64)) -> Clip:
     return Clip(frames=pixels, timestamps_seconds=np.arange(frames) / 10, fps=10.0)
 
 
-def geometry_of(depth_m: np.ndarray, tags: np.ndarray | None = None, instances: np.ndarray | None = None) -> Geometry:
+def geometry_of(
+    depth_m: np.ndarray, tags: np.ndarray | None = None, instances: np.ndarray | None = None
+) -> Geometry:
     _, height, width = depth_m.shape
     camera = Camera(width=width, height=height, fx=80, fy=80, cx=width / 2, cy=height / 2)
     has = {"tags": "simulator"} if tags is not None else {}
     if instances is not None:
         has["instances"] = "simulator"
     origins = Origins(depth="simulator", scale="simulator", **has)
-    return Geometry(depth_m=depth_m.astype(np.float32), origins=origins, camera=camera, tags=tags, instances=instances)
+    return Geometry(
+        depth_m=depth_m.astype(np.float32), origins=origins, camera=camera, tags=tags, instances=instances
+    )
 
 
-@pytest.mark.parametrize(("preset", "low", "high"), [("very_low", 20, 50), ("low", 50, 100), ("medium", 100, 200), ("high", 200, 300), ("very_high", 300, 400)])
+@pytest.mark.parametrize(
+    ("preset", "low", "high"),
+    [
+        ("very_low", 20, 50),
+        ("low", 50, 100),
+        ("medium", 100, 200),
+        ("high", 200, 300),
+        ("very_high", 300, 400),
+    ],
+)
 def test_edge_presets_are_the_vendors_thresholds(preset: str, low: int, high: int) -> None:
     assert EDGE_THRESHOLDS[preset] == (low, high)
     frame = noisy_clip().frames[0]
@@ -123,13 +136,24 @@ def test_instance_colours_are_those_of_carlas_client() -> None:
 
 def test_what_cannot_be_made_is_a_typed_error() -> None:
     bare = geometry_of(np.ones((1, 2, 2)))
-    for kind, clip, geometry in (("edge", None, bare), ("blur", None, bare), ("depth", noisy_clip(), None), ("seg", noisy_clip(), bare), ("wsm", noisy_clip(), bare)):
+    for kind, clip, geometry in (
+        ("edge", None, bare),
+        ("blur", None, bare),
+        ("depth", noisy_clip(), None),
+        ("seg", noisy_clip(), bare),
+        ("wsm", noisy_clip(), bare),
+    ):
         with pytest.raises(ExtractError) as caught:
             make_control(kind, clip, geometry)
         assert caught.value.code == "extract.missing_geometry"
     tags = np.zeros((1, 2, 2), np.uint8)
     with pytest.raises(ExtractError, match="instance"):
-        make_control("seg", None, geometry_of(np.ones((1, 2, 2)), tags), ControlSettings(seg=SegSettings(palette="instances")))
+        make_control(
+            "seg",
+            None,
+            geometry_of(np.ones((1, 2, 2)), tags),
+            ControlSettings(seg=SegSettings(palette="instances")),
+        )
 
 
 def test_depth_control_carries_the_origin_of_its_depth() -> None:

@@ -76,7 +76,8 @@ def test_it_beats_the_bare_ground_plane_on_what_stands(drive: Drive, estimate: G
 
 
 def test_travel_and_pose_follow_the_truth(drive: Drive, estimate: Geometry) -> None:
-    assert estimate.pose is not None and drive.geometry.pose is not None
+    assert estimate.pose is not None
+    assert drive.geometry.pose is not None
     true = np.linalg.norm(np.diff(drive.geometry.pose[:, :3, 3], axis=0), axis=1).sum()
     found = np.linalg.norm(np.diff(estimate.pose[:, :3, 3], axis=0), axis=1).sum()
     assert found == pytest.approx(true, rel=0.15)
@@ -126,7 +127,8 @@ def test_tiny_and_odd_clips_do_not_fail(size: tuple[int, int], frames: int) -> N
     geometry = estimate_geometry(clip, settings=GeometrySettings(keep_flow=True))
     assert geometry.depth_m.shape == (frames, size[1], size[0])
     assert not np.isnan(geometry.depth_m).any()
-    assert geometry.flow is not None and geometry.flow.shape == (frames, size[1], size[0], 2)
+    assert geometry.flow is not None
+    assert geometry.flow.shape == (frames, size[1], size[0], 2)
 
 
 def test_black_frames_do_not_fail() -> None:
@@ -170,12 +172,15 @@ def test_lines_show_the_horizon_of_a_still_picture(drive: Drive) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "bonnet", "horizon"), [("rural_day_480p_10fps", True, 0.51), ("city_day_720p_30fps", False, 0.64)]
+    ("name", "bonnet", "horizon"),
+    [("rural_day_480p_10fps", True, 0.51), ("city_day_720p_30fps", False, 0.64)],
 )
 def test_real_clips(real_data: Path, name: str, bonnet: bool, horizon: float) -> None:
     clip = read_clip(real_data / "clips" / f"{name}.mp4")
     part = slice(24, 56)
-    clip = Clip(frames=clip.frames[part].copy(), timestamps_seconds=clip.timestamps_seconds[part].copy(), fps=clip.fps)
+    clip = Clip(
+        frames=clip.frames[part].copy(), timestamps_seconds=clip.timestamps_seconds[part].copy(), fps=clip.fps
+    )
     view = look(clip, None, GeometrySettings())
     pairs = orient(view, calibrated=False)
     assert len(pairs) > 3

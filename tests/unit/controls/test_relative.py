@@ -54,7 +54,17 @@ def test_the_horizon_is_where_inverse_depth_ends() -> None:
 
 
 def control_source(path: Path, frames: int) -> Source:
-    return Source(kind="controls", uri=str(path), sha256="0" * 64, video=None, frames=frames, width=160, height=90, fps=10.0, sensors={"depth": str(path)})
+    return Source(
+        kind="controls",
+        uri=str(path),
+        sha256="0" * 64,
+        video=None,
+        frames=frames,
+        width=160,
+        height=90,
+        fps=10.0,
+        sensors={"depth": str(path)},
+    )
 
 
 def test_a_depth_control_gives_relative_geometry_and_says_so(tmp_path: Path) -> None:
@@ -88,7 +98,9 @@ def plain_clip(frames: int = 2) -> Clip:
     picture[...] = (60 + 400 * np.minimum(inverse, 0.3))[..., None].astype(np.uint8)
     picture[np.isinf(depth)] = (200, 220, 255)
     picture[:, :40][inverse[:, :40] == np.float32(1 / 12)] = (150, 80, 60)
-    return Clip(frames=np.repeat(picture[None], frames, axis=0), timestamps_seconds=np.arange(frames) / 10, fps=10.0)
+    return Clip(
+        frames=np.repeat(picture[None], frames, axis=0), timestamps_seconds=np.arange(frames) / 10, fps=10.0
+    )
 
 
 @pytest.mark.parametrize("share", [0.01, 0.7])
@@ -101,7 +113,9 @@ def test_measured_points_become_dense_and_keep_their_metres(share: float) -> Non
     measured = Geometry(depth_m=holes, origins=sidecar, camera=CAMERA)
     # An estimate with the right shape, the wrong scale, and a slow warp.
     rough = (depth * (1.4 + 0.2 * np.sin(np.arange(160) / 25.0))).astype(np.float32)
-    estimated = Geometry(depth_m=np.stack([rough, rough]), origins=Origins(depth="assumed", scale="assumed"), camera=CAMERA)
+    estimated = Geometry(
+        depth_m=np.stack([rough, rough]), origins=Origins(depth="assumed", scale="assumed"), camera=CAMERA
+    )
     assert has_holes(measured)
     assert not has_holes(estimated)
     full = densified(measured, estimated, plain_clip())

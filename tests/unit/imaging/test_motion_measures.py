@@ -23,14 +23,20 @@ CAMERA = Camera(width=320, height=180, fx=280, fy=280, cx=159.5, cy=89.5, height
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return cv2.resize(rng.integers(20, 235, (height // 6, width // 6), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(
+        rng.integers(20, 235, (height // 6, width // 6), dtype=np.uint8),
+        (width, height),
+        interpolation=cv2.INTER_CUBIC,
+    )
 
 
 def test_the_ground_plane_and_its_horizon_agree() -> None:
     depth = ground_depth(CAMERA, far_m=1e4)
     row = 150
     rays = rays_of(CAMERA, np.array([200.0], np.float32), np.array([row], np.float32))
-    assert depth[row, 200] * float(rays[0] @ ground_normal(CAMERA)) == pytest.approx(CAMERA.height_m, rel=1e-4)
+    assert depth[row, 200] * float(rays[0] @ ground_normal(CAMERA)) == pytest.approx(
+        CAMERA.height_m, rel=1e-4
+    )
     edge = horizon_row(CAMERA)
     inverse = inverse_ground_depth(CAMERA)
     assert inverse[int(np.floor(edge)), 0] <= 0 < inverse[int(np.ceil(edge)) + 1, 0]
@@ -65,7 +71,9 @@ def test_points_are_followed_to_a_fraction_of_a_pixel() -> None:
     assert len(follow(first, second, np.zeros((0, 2), np.float32))) == 0
 
 
-def moving_points(rng: np.random.Generator, count: int = 600) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def moving_points(
+    rng: np.random.Generator, count: int = 600
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Static points seen before and after a known motion: pixels, flow, depth, (rotation, travel)."""
     pixels = np.stack([rng.uniform(5, 315, count), rng.uniform(5, 175, count)], axis=1).astype(np.float32)
     depth = rng.uniform(6, 60, count)
@@ -79,7 +87,7 @@ def moving_points(rng: np.random.Generator, count: int = 600) -> tuple[np.ndarra
 
 def test_motion_is_found_among_moving_things_and_depth_follows() -> None:
     rng = np.random.default_rng(3)
-    pixels, flow, depth, truth = moving_points(rng)
+    pixels, flow, depth, _truth = moving_points(rng)
     flow = flow + rng.normal(0, 0.1, flow.shape).astype(np.float32)
     wild = rng.random(len(flow)) < 0.25
     flow[wild] += rng.uniform(-8, 8, (int(wild.sum()), 2)).astype(np.float32)
@@ -138,7 +146,9 @@ def test_constants_survive_spreading_and_upsampling() -> None:
     trust = rng.random((2, 30, 50)).astype(np.float32)
     assert spread(np.full((2, 30, 50), 7.0, np.float32), trust, guide) == pytest.approx(7.0, rel=1e-3)
     small, large = rng.random((30, 50)).astype(np.float32), rng.random((90, 150)).astype(np.float32)
-    assert upsample_along(np.full((30, 50), 2.0, np.float32), 255 * small, 255 * large) == pytest.approx(2.0, abs=1e-3)
+    assert upsample_along(np.full((30, 50), 2.0, np.float32), 255 * small, 255 * large) == pytest.approx(
+        2.0, abs=1e-3
+    )
 
 
 def test_upsampling_puts_the_edge_where_the_picture_has_it() -> None:
