@@ -94,9 +94,7 @@ class SnowCover:
         Read off the picture itself, so it moves with the tree.
         """
         plants = view.plants
-        if not plants.any():
-            return
-        found = np.flatnonzero(plants[:, ::4].any(axis=1))
+        found = np.flatnonzero(plants[:, ::4].max(axis=1) > 0.02)
         if not len(found):
             return
         rows = slice(int(found[0]), int(found[-1]) + 1)

@@ -13,6 +13,7 @@ from worldgen.datatypes import Tag
 from worldgen.datatypes.tags import EGO, FLAT, VEHICLES
 from worldgen.models.physics.ground import GroundPlane
 from worldgen.models.physics.light import Linear, Picture, Plane, decode, luminance
+from worldgen.models.physics.ops import soften
 from worldgen.models.physics.rays import Rays
 from worldgen.models.physics.scene import Mask, Scene
 
@@ -161,18 +162,19 @@ class View:
         return self.without_ego(self.has_tag(*PAVED)) if self.scene.knows(*PAVED) else self.flat
 
     @cached_property
-    def plants(self) -> Mask:
-        """Trees and bushes: by tag, or by colour (mostly green) where nothing is tagged so."""
-        if self.scene.knows(Tag.VEGETATION):
-            return self.has_tag(Tag.VEGETATION)
+    def plants(self) -> Plane:
+        """Share of trees and bushes: by true tags, else by how green a pixel is: continuous, so steady."""
+        if self.scene.has_true_depth and self.scene.knows(Tag.VEGETATION):
+            return self.has_tag(Tag.VEGETATION).astype(np.float32)
         r, g, b = cv2.split(self.frame)
-        # 1.05 in code values is about 1.12 in linear light.
-        wide = cv2.max(r, b)
-        green = cv2.subtract(g, cv2.convertScaleAbs(wide, alpha=1.05)) > 0
-        green &= ~self.flat & ~self.sky_mask
-        if self.tags is not None:
-            green &= self.tags == Tag.UNLABELED
-        return self.without_ego(np.asarray(green))
+        other = cv2.max(r, b).astype(np.float32) + 2
+        green = np.clip((g / other - np.float32(1.0)) * np.float32(1 / 0.12), 0, 1)
+        green[self.sky_mask] = 0
+        if self.ground is not None:
+            green[self.ground.rows] *= 1 - self.ground.flat
+        if self.ego is not None:
+            green[self.ego] = 0
+        return np.asarray(cv2.blur(green, (5, 5)), np.float32)
 
     @cached_property
     def ground(self) -> "GroundView | None":
@@ -204,35 +206,38 @@ class GroundView:
         part = mask[self.rows]
         if self.view.scene.has_true_depth:
             return part.astype(np.float32)
-        if not self.view.scene.knows(*VEHICLES):
-            part = part & ~self._standing
         size = 2 * max(2, self.view.frame.shape[0] // 60) + 1
         mean = cv2.blur(cv2.blur(part.astype(np.float32), (size, size)), (size, size))
-        share = np.clip(2 * mean - 1, 0, 1)
+        share = np.asarray(np.clip(2 * mean - 1, 0, 1), np.float32)
+        if not self.view.scene.knows(*VEHICLES):
+            share *= 1 - self._standing
+        # Where a pixel covers metres of road, its outline means nothing any more.
+        share *= np.clip((110 - self.z) * np.float32(1 / 40), 0, 1)
         if self.view.ego is not None:
             share[self.view.ego[self.rows]] = 0
         return np.asarray(share, np.float32)
 
     @cached_property
-    def _standing(self) -> Mask:
-        """What is likely no ground though estimated tags say so: large, far darker than the road in its row.
+    def _standing(self) -> Plane:
+        """Share of what is no ground though estimated tags say so: far darker than the road in its row.
 
         Depth from motion cannot see cars that drive along; their tyres, windows and undersides are dark.
         Hard shadows farther than 7 m are taken for such, too: they stay bare rather than a car be covered.
+        Continuous in the picture, so that nothing switches from frame to frame.
         """
         step = 4
         luma, flat = self.luma[::step, ::step], self.view.flat[self.rows][::step, ::step]
         usual = np.full((len(luma), 1), float(np.median(luma[flat])) if flat.any() else 0.0, np.float32)
-        known = flat[:, ::4].any(axis=1)
+        known = flat[:, ::4].sum(axis=1) > 4
         usual[known, 0] = np.nanmedian(np.where(flat, luma, np.nan)[known][:, ::4], axis=1)
-        far = (self.z[::step, ::step] > 7) & (self.z[::step, ::step] < 90)
-        dark = ((luma < np.float32(0.42) * usual) & far & flat).astype(np.uint8)
-        reach = max(3, self.view.frame.shape[0] // 72) | 1
-        joined = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-        joined = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        grown = cv2.dilate(joined, np.ones((5, 5), np.uint8))
+        usual = np.asarray(cv2.blur(usual, (1, 9)), np.float32).reshape(-1, 1)
+        dark = np.clip((0.52 - luma / np.maximum(usual, 1e-4)) * np.float32(1 / 0.2), 0, 1)
+        dark *= np.clip((self.z[::step, ::step] - 6) * np.float32(1 / 3), 0, 1)
+        reach = max(3, self.view.frame.shape[0] // 65) | 1
+        joined = soften(np.asarray(dark, np.float32), reach / 3)
+        near = np.clip((joined - 0.12) * np.float32(1 / 0.18), 0, 1)
         h, w = self.luma.shape
-        return np.asarray(cv2.resize(grown, (w, h), interpolation=cv2.INTER_NEAREST)).view(np.bool_)
+        return np.asarray(cv2.resize(near, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
 
     @property
     def light(self) -> Linear:
