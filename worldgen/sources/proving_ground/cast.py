@@ -34,6 +34,8 @@ def draw_actors(
         found += _walkers(rng, place, road, side)
     if crossings and crossings[0].zebra and ego.brakes_at is not None:
         found += _crossers(rng, road, crossings[0])
+    for crossing in crossings[:2]:
+        found += _cross_traffic(rng, road, crossing, moves=ego.brakes_at is not None)
     if place != "highway":
         found += _cyclists(rng, lanes)
     return tuple(actor.model_copy(update={"id": FIRST_ACTOR + i}) for i, actor in enumerate(found))
@@ -143,6 +145,33 @@ def _crossers(rng: Rng, road: Road, crossing: Crossing) -> list[Actor]:
     ]
 
 
+def _cross_traffic(rng: Rng, road: Road, crossing: Crossing, *, moves: bool) -> list[Actor]:
+    """Draw cars on the crossing road: they drive while the ego has red, else they wait."""
+    found: list[Actor] = []
+    for side in (-1, 1):
+        if rng.random() < 0.45:
+            continue
+        edge = road.left_m if side > 0 else -road.right_m
+        away = edge + float(rng.uniform(12, 30) if moves else rng.uniform(7.5, 9.0))
+        # Who comes from the left drives on the near half of the crossing road, the other beyond.
+        s = crossing.s_m - side * crossing.half_width_m * 0.5
+        speed = float(rng.uniform(5, 9)) if moves else 0.0
+        found.append(
+            Actor(
+                id=0,
+                kind=_kind(rng, PARKED),
+                s_m=s,
+                d_m=side * away,
+                yaw_rad=0.0 if moves else -side * 1.5708,
+                across_m_s=-side * speed,
+                colour=draw_paint(rng),
+                seed=_seed(rng),
+                is_driven=True,
+            )
+        )
+    return found
+
+
 def _cyclists(rng: Rng, lanes: tuple[Lane, ...]) -> list[Actor]:
     outer = min(lane.centre_m - lane.width_m / 2 for lane in lanes)
     return [
@@ -150,7 +179,7 @@ def _cyclists(rng: Rng, lanes: tuple[Lane, ...]) -> list[Actor]:
             id=0,
             kind="cyclist",
             s_m=float(rng.uniform(10, 60)),
-            d_m=outer + 0.45,
+            d_m=outer + 0.3,
             speed_m_s=float(rng.uniform(3.5, 6.5)),
             colour=_clothes(rng),
             trim=_clothes(rng),

@@ -33,7 +33,7 @@ def states(
                 found[actor.id] = frozenset({"tail"})
             continue
         lit: set[str] = set()
-        driven = actor.lane is not None
+        driven = actor.lane is not None or actor.is_driven
         if weather.headlights and driven:
             lit |= {"head", "tail"}
         track = tracks.get(actor.id)
@@ -97,7 +97,7 @@ def lights(
                 rows.append(
                     (
                         base + left * side + [0, 0, 0.68],
-                        np.array(HEAD) * 80 * power,
+                        np.array(HEAD) * 52 * power,
                         axis / np.linalg.norm(axis),
                         True,
                     )

@@ -105,6 +105,8 @@ def weather_of(sky: Sky, spec: Spec | None) -> Weather:
     level = bright * float((direct * max(np.sin(el), 0.12)).mean() + ambient.mean())
     # The camera opens up as light fails, but not without limit: that is what makes a night dark.
     gain = float(np.clip(1.4 / max(level, 1e-4), 0.62, 9.0) ** 0.6)
+    # Meters keep the horizon within the film while there is daylight.
+    gain = min(gain, 0.92 / max(float(horizon.max()), 1e-3)) if elevation > -4 else gain
     exposure = gain * sky.contrast * 2.0 ** (asked.exposure_stops or 0.0)
     wetness = asked.wetness if asked.wetness is not None else float(np.clip(rain / 6.0, 0, 0.8)) ** 0.6
     return Weather(

@@ -215,6 +215,8 @@ class Actor(Value):
     indicator: Literal["", "left", "right", "both"] = ""
     across_m_s: float = 0.0
     """Speed along d, for those who cross the road."""
+    is_driven: bool = False
+    """Somebody sits in it, although it follows no lane of the main road: its lamps work."""
 
 
 class Ego(Value):
