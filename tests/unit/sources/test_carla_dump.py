@@ -147,6 +147,16 @@ def test_unrelated_instance_ids_are_matched(copy: Path):
         cv2.imwrite(str(path), picture)
     change(copy, instance_ids="unrelated")
     np.testing.assert_array_equal(read_recording_geometry(open_recording(copy)).instances, expected)
+    # A parked car that is no actor stays an instance, under a number that no actor has.
+    path = copy / "frames.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["actors"] = [actor for actor in row["actors"] if actor["id"] != 12]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    instances = read_recording_geometry(open_recording(copy)).instances
+    parked = expected == 12
+    assert (instances[parked] > 0xFFFF).all()
+    np.testing.assert_array_equal(instances[~parked], expected[~parked])
 
 
 def test_old_versions_have_no_sky_tag(tmp_path: Path):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, Int32, UInt8
 
 from worldgen.datatypes import Camera
 from worldgen.datatypes.scene import array_of
+from worldgen.datatypes.tags import ACTORS
 from worldgen.errors import SourceError
 from worldgen.sources.carla.encodings import (
     decode_depth,
@@ -31,6 +32,8 @@ from worldgen.sources.carla.manifest import (
 from worldgen.sources.carla.matching import match_instances
 from worldgen.sources.carla.tagtables import has_sky_tag, tag_table
 
+_PARKED: Final = 1 << 16
+_ACTOR_TAGS: Final = np.array([int(tag) for tag in ACTORS], np.uint8)
 _Dtype = TypeVar("_Dtype", bound=np.generic)
 
 
@@ -112,16 +115,19 @@ class DumpReader:
         return tags
 
     def instances(self, index: int) -> Int32[npt.NDArray[np.int32], "h w"]:
-        """Read a frame's instance ids, as actor ids: by overlap where the simulator numbers otherwise."""
+        """Read a frame's instance ids, as actor ids: by overlap where the simulator numbers otherwise.
+
+        Vehicles and people that are no actors (CARLA's maps have parked ones) keep an id beyond 16 bits.
+        """
         ids, _ = decode_instance(self._eight_bit("instance", index, colours=True))
         if self.manifest.instance_ids == "actors":
             return ids
-        mounting = array_of(self.record.ego_from_camera)
         frame = self.records[index]
+        pose = array_of(frame.world_from_ego) @ array_of(self.record.ego_from_camera)
         depth = self.depth(index) if self.has("depth") else None
-        return match_instances(
-            ids, frame.actors, array_of(frame.world_from_ego) @ mounting, self.camera, depth
-        )
+        matched = match_instances(ids, frame.actors, pose, self.camera, depth)
+        parked = (matched == 0) & (ids > 0) & np.isin(self.instance_tags(index), _ACTOR_TAGS)
+        return np.where(parked, ids + _PARKED, matched).astype(np.int32)
 
     def instance_tags(self, index: int) -> UInt8[npt.NDArray[np.uint8], "h w"]:
         """Read the tags that the instance picture repeats beside its ids.
