@@ -1,6 +1,7 @@
 """Our own dump layout: written, read, and refused when a frame, a sensor or a number is wrong."""
 
 import json
+import random
 import shutil
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from worldgen.sources.carla import (
     recording_cameras,
 )
 from worldgen.sources.carla.manifest import DumpHead, Recorder
+from worldgen.sources.carla.reader import DumpReader
 from worldgen.sources.carla.writer import DumpWriter, standing
 
 
@@ -365,6 +367,30 @@ def test_a_cut_off_picture_is_refused(copy: Path):
         read_recording_geometry(open_recording(copy))
     assert caught.value.code == "source.truncated"
     assert "000003.png" in caught.value.message
+
+
+def test_no_damaged_picture_is_taken_for_a_good_one(copy: Path):
+    path = copy / "depth" / "000003.png"
+    good, truth = path.read_bytes(), DumpReader.open(copy).depth(3)
+    chance = random.Random(3)
+    refusals = 0
+    for number in range(80):
+        data = bytearray(good)
+        place = chance.randrange(len(data))
+        if number % 4 == 0:
+            data = data[:place]
+        elif number % 4 == 1:
+            data[place] ^= 1 << chance.randrange(8)
+        elif number % 4 == 2:
+            data[place : place + 40] = chance.randbytes(40)
+        else:
+            del data[place : place + chance.randrange(1, 200)]
+        path.write_bytes(bytes(data))
+        try:
+            np.testing.assert_array_equal(DumpReader.open(copy).depth(3), truth)
+        except SourceError:
+            refusals += 1
+    assert refusals >= 75
 
 
 def test_a_manifest_may_not_lead_outside(copy: Path):
