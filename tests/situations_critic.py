@@ -50,12 +50,19 @@ def weathered(spec: Spec) -> np.ndarray:
 def with_frames(frames: np.ndarray) -> Clip:
     """The drive's clip with other frames."""
     return Clip(
-        frames=np.ascontiguousarray(frames), timestamps_seconds=drive().clip.timestamps_seconds[: len(frames)].copy(), fps=10.0
+        frames=np.ascontiguousarray(frames),
+        timestamps_seconds=drive().clip.timestamps_seconds[: len(frames)].copy(),
+        fps=10.0,
     )
 
 
 def case_of(
-    scratch: Scratch, frames: np.ndarray, spec: Spec | None, *, labels: Labels | None = None, geometry: bool = True
+    scratch: Scratch,
+    frames: np.ndarray,
+    spec: Spec | None,
+    *,
+    labels: Labels | None = None,
+    geometry: bool = True,
 ) -> Case:
     """A case whose candidate holds `frames`, written as a file."""
     d = drive()
@@ -98,7 +105,10 @@ def breathing(frames: np.ndarray) -> np.ndarray:
     rows, columns = np.mgrid[: frames.shape[1], : frames.shape[2]].astype(np.float32)
     waves = [3 * np.sin(rows / 15 + i * 0.8).astype(np.float32) for i in range(len(frames))]
     return np.stack(
-        [cv2.remap(f, columns + w, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT) for f, w in zip(frames, waves, strict=True)]
+        [
+            cv2.remap(f, columns + w, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+            for f, w in zip(frames, waves, strict=True)
+        ]
     )
 
 
@@ -134,13 +144,18 @@ def boiling(frames: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng(0)
     noise = [cv2.GaussianBlur(rng.standard_normal(f.shape[:2]).astype(np.float32), (0, 0), 2) for f in frames]
     return np.stack(
-        [np.clip(f + (n / n.std() * 16)[..., None], 0, 255).astype(np.uint8) for f, n in zip(frames, noise, strict=True)]
+        [
+            np.clip(f + (n / n.std() * 16)[..., None], 0, 255).astype(np.uint8)
+            for f, n in zip(frames, noise, strict=True)
+        ]
     )
 
 
 def stuck(frames: np.ndarray) -> np.ndarray:
     """The same dirt lies over every frame."""
-    noise = cv2.GaussianBlur(np.random.default_rng(0).standard_normal(frames.shape[1:3]).astype(np.float32), (0, 0), 1)
+    noise = cv2.GaussianBlur(
+        np.random.default_rng(0).standard_normal(frames.shape[1:3]).astype(np.float32), (0, 0), 1
+    )
     return np.clip(frames + (noise / noise.std() * 18)[None, ..., None], 0, 255).astype(np.uint8)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool
 
 from worldgen.critic.survey import Survey
 from worldgen.critic.view import View
@@ -122,16 +122,16 @@ def differ(
 
 
 def _linear(tiles: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return ((tiles + 2) / 257) ** np.float32(2.2)
+    return np.asarray(((tiles + 2) / 257) ** 2.2, np.float32)
 
 
 def _warmth(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return np.log2(linear[..., 0]) - np.log2(linear[..., 2])
+    return np.asarray(np.log2(linear[..., 0]) - np.log2(linear[..., 2]), np.float32)
 
 
 def _saturation(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     top, low = linear.max(axis=-1), linear.min(axis=-1)
-    return (top - low) / (top + np.float32(1e-3))
+    return np.asarray((top - low) / (top + 1e-3), np.float32)
 
 
 def _median(values: npt.NDArray[np.float32]) -> float:

@@ -10,13 +10,13 @@ from jaxtyping import Float32, Int32, UInt8
 from worldgen.critic import shares
 from worldgen.critic.difference import Difference, differ
 from worldgen.critic.spans import box_of
-from worldgen.critic.survey import Survey, survey
+from worldgen.critic.survey import Allowance, Survey, survey
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
+from worldgen.datatypes import Box2d, Condition, Geometry, Labels, Place, Spec
+from worldgen.imaging.condition import Recognition, measure_appearance, measure_change, recognise
 from worldgen.imaging.edges import Gradient
 from worldgen.imaging.visibility import transmission
-from worldgen.imaging.condition import Recognition, measure_appearance, measure_change, recognise
-from worldgen.datatypes import Box2d, Condition, Geometry, Labels, Place, Spec
 
 
 class Evidence:
@@ -67,16 +67,23 @@ class Evidence:
         return survey(
             self.source,
             self.candidate,
-            self.depth_m,
-            self.thresholds.tile_of(self.candidate.size[0]),
-            self.thresholds.structure.floor_levels,
+            tile=self.thresholds.tile_of(self.candidate.size[0]),
+            floor=self.thresholds.structure.floor_levels,
+            depth_m=self.depth_m,
             instances=None if self.objects is None else self.objects[1],
-            kept_share=shares.kept_share(self.spec, self.tags),
-            new_share=shares.new_share(self.spec, self.tags),
-            predicted=self.predicted_transmission,
-            haze_edges=self.haze_edges,
-            is_dark=self.is_dark,
+            allowance=Allowance(
+                kept_share=shares.kept_share(self.spec, self.tags),
+                new_share=shares.new_share(self.spec, self.tags),
+                predicted=self.predicted_transmission,
+                haze_edges=self.haze_edges,
+                is_dark=self.is_dark,
+            ),
         )
+
+    @property
+    def certainty(self) -> float:
+        """How much of a limit applies: 1 under a condition, less where only an encoder may change things."""
+        return 1.0 if self.spec is not None and self.spec.changes else self.thresholds.unchanged_share
 
     @property
     def is_dark(self) -> bool:
@@ -122,7 +129,7 @@ class Evidence:
 
     @cached_property
     def haze_edges(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:
-        """Edges that haze draws where near stands before far: step of transmission times the airlight, levels.
+        """Edges that haze draws where near stands before far: step of transmission times airlight, levels.
 
         For rain and snow a visibility of 300 m is assumed: what they may bring, not what they must.
         """

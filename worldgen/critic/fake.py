@@ -16,6 +16,6 @@ class AcceptingCritic:
             value=None,
             threshold=None,
             severity="info",
-            reason=f"{case.candidate.frames} frames were not looked at: this critic is a fake that accepts all",
+            reason=f"{case.candidate.frames} frames were not looked at: this fake accepts all",
         )
         return Verdict.of((finding,), critic=self.version)

@@ -41,7 +41,7 @@ class StructureLimits(Value):
     object_pixels: float = 120.0
     """Working pixels that an object must have on average to be judged by itself."""
     new_edges: float = 0.42
-    """Largest mean strength of lasting edges without a cause, against the picture's own mean edge strength."""
+    """Largest mean strength of lasting edges without a cause, against the mean edge strength."""
     visible_share: float = 0.02
     """Share of the source's edges that must be expected visible for an answer."""
 
@@ -109,6 +109,10 @@ class ConditionLimits(Value):
 
     visible: float = 0.2
     """How well the difference from the source must fit the asked class, 0..1."""
+    named: float = 0.03
+    """Least probability that the asked class, or one that cannot be told from it, is what is seen."""
+    veiled: float = 0.9
+    """How well rain or snow must be visible to be excused for looking like fog."""
     seam_stops: float = 0.26
     """Largest straight step in brightness across the picture that the source does not have, log2."""
 
@@ -122,6 +126,8 @@ class Thresholds(Value):
     tiles_across: int = 40
     """Tiles of at least 8 working pixels; about so many in a row of a wide frame."""
     gradient_sigma: float = 1.0
+    unchanged_share: float = 0.6
+    """Share of the limits of structure and colour that applies where no condition was asked."""
     deadline_seconds: float = 600.0
     technical: TechnicalLimits = TechnicalLimits()
     structure: StructureLimits = StructureLimits()

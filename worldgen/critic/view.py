@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 
 from worldgen.datatypes import Clip, Geometry
 from worldgen.imaging.appearance import Appearance, measure_appearance
-from worldgen.imaging.edges import LUMA, Gradient, Plane, luma, shrink
+from worldgen.imaging.edges import LUMA, Gradient, Plane, gradient_gain, luma, shrink
 from worldgen.imaging.flow import DenseFlow
 from worldgen.imaging.noise import noise_by_level, noise_sigma
 from worldgen.imaging.residual import contrast_normalised, transients
@@ -77,14 +77,9 @@ class View:
         return np.array([noise_sigma(plane[::2]) for plane in self.luma], dtype=np.float32)
 
     @cached_property
-    def brightness(self) -> Float32[npt.NDArray[np.float32], " t"]:
-        """Mean luma of each frame."""
-        return self.luma.mean(axis=(1, 2))
-
-    @cached_property
     def change(self) -> Float32[npt.NDArray[np.float32], " t-1"]:
         """Mean absolute change of the small picture from each frame to the next, in levels."""
-        return np.abs(np.diff(self.small, axis=0)).mean(axis=(1, 2, 3))
+        return np.asarray(np.abs(np.diff(self.small, axis=0)).mean(axis=(1, 2, 3)), np.float32)
 
     @cached_property
     def noise_levels(self) -> Float32[npt.NDArray[np.float32], " levels"]:
@@ -92,7 +87,7 @@ class View:
         frames = np.unique(np.linspace(0, len(self) - 1, 5).round().astype(int))
         table = np.median([noise_by_level(self.luma[i]) for i in frames], axis=0)
         centres = (np.arange(len(table)) + 0.5) * (256 / len(table))
-        return np.interp(np.arange(256), centres, table).astype(np.float32)
+        return np.asarray(np.interp(np.arange(256), centres, table), np.float32)
 
     def gradient(self, frame: int) -> Gradient:
         """Gradient of one frame's luma without its slow part; cheap enough not to be kept.
@@ -101,6 +96,13 @@ class View:
         """
         plane = self.luma[frame]
         return Gradient.of(plane - cv2.GaussianBlur(plane, (0, 0), 6 * self.sigma), self.sigma)
+
+    def gradient_noise(self, frame: int) -> Plane:
+        """Standard deviation of one gradient component at every pixel, by its brightness."""
+        level = np.clip(cv2.blur(self.luma[frame], (5, 5)), 0, 255).astype(np.uint8)
+        return np.asarray(
+            cv2.LUT(level, self.noise_levels * np.float32(gradient_gain(self.sigma))), np.float32
+        )
 
     def normalised(self, frame: int) -> UInt8[npt.NDArray[np.uint8], "h w"]:
         """One frame's luma with its local contrast made equal, kept."""

@@ -1,4 +1,4 @@
-"""Edges as fields: luma and its gradient at a chosen scale. Everything else about structure builds on these."""
+"""Edges as fields: luma and its gradient at a chosen scale. All else about structure builds on these."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,9 +41,9 @@ class Gradient:
     def of(cls, plane: Plane, sigma: float = 1.0) -> "Gradient":
         """Differentiate after a Gaussian of `sigma` pixels (Scharr weights, which keep the angle true)."""
         smooth = cv2.GaussianBlur(plane, (0, 0), sigma) if sigma > 0 else plane
-        x = cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32)
-        y = cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32)
-        return cls(x, y, cv2.magnitude(x, y))
+        x = np.asarray(cv2.Scharr(smooth, cv2.CV_32F, 1, 0, scale=1 / 32), np.float32)
+        y = np.asarray(cv2.Scharr(smooth, cv2.CV_32F, 0, 1, scale=1 / 32), np.float32)
+        return cls(x, y, np.asarray(cv2.magnitude(x, y), np.float32))
 
 
 @lru_cache(maxsize=16)

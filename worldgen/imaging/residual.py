@@ -25,7 +25,7 @@ def contrast_normalised(
     mean = cv2.GaussianBlur(plane, (0, 0), sigma)
     off = plane - mean
     spread = cv2.sqrt(cv2.GaussianBlur(off * off, (0, 0), sigma)) + np.float32(noise)
-    return np.clip(128 + 42 * off / spread, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(128 + 42 * off / spread, 0, 255), np.uint8)
 
 
 def alike(a: UInt8[npt.NDArray[np.uint8], "h w"], b: UInt8[npt.NDArray[np.uint8], "h w"]) -> float:
@@ -72,7 +72,7 @@ def lasting(
 def transients(
     before: Plane, now: Plane, after: Plane, flow: Float32[npt.NDArray[np.float32], "h w 2"]
 ) -> tuple[Plane, Plane]:
-    """Brightness that one frame has above both, or below both, of its neighbours along the flow, in levels."""
+    """Brightness that one frame has above both, or below both, of its neighbours along the flow, levels."""
     inside = pull(np.ones_like(now), flow) * pull(np.ones_like(now), -flow)
     ahead = now - pull(after, flow)
     behind = now - pull(before, -flow)

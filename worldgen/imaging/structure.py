@@ -13,13 +13,14 @@ from worldgen.imaging.edges import Gradient, Plane
 
 
 def tile_sum(plane: Plane, tile: int) -> Plane:
-    """Sum over tiles of `tile` pixels; a rest at the right and bottom joins the last tile's place as padding."""
+    """Sum over tiles of `tile` pixels; what is left at the right and bottom is a tile padded with 0."""
     height, width = plane.shape
     rows, columns = -(-height // tile), -(-width // tile)
     if (rows * tile, columns * tile) != plane.shape:
-        plane = cv2.copyMakeBorder(
+        padded = cv2.copyMakeBorder(
             plane, 0, rows * tile - height, 0, columns * tile - width, cv2.BORDER_CONSTANT, value=0
         )
+        plane = np.asarray(padded, np.float32)
     return np.asarray(cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA)) * np.float32(
         tile * tile
     )
@@ -33,7 +34,7 @@ def spread(tiles: Plane, size: tuple[int, int], tile: int) -> Plane:
 
 
 def aligned(source: Gradient, candidate: Gradient) -> Plane:
-    """cos(2 x difference of angle) per pixel: 1 same or opposite direction, -1 across, 0 on average if unrelated."""
+    """cos(2 x difference of angle) per pixel: 1 along the same line, -1 across it, 0 on average by chance."""
     dot = source.x * candidate.x + source.y * candidate.y
     product = source.magnitude * candidate.magnitude
     cosine = dot / np.maximum(product, np.float32(1e-6))
@@ -50,4 +51,4 @@ def neighbourhood(tiles: Plane, valid: npt.NDArray[np.bool_], radius: int, quant
     stack.sort(axis=0)  # NaN sorts last
     count = (~np.isnan(stack)).sum(axis=0)
     place = np.clip((quantile * (count - 1)).round(), 0, None).astype(np.int64)
-    return np.take_along_axis(stack, place[None], axis=0)[0]
+    return np.asarray(np.take_along_axis(stack, place[None], axis=0)[0], np.float32)

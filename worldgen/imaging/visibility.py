@@ -26,7 +26,7 @@ def extinction_per_m(mor_m: float) -> float:
 
 def transmission(depth_m: npt.NDArray[np.float32], mor_m: float) -> npt.NDArray[np.float32]:
     """Share of light left after `depth_m` metres (Koschmieder 1924), 0..1; zero at infinity."""
-    return np.exp(-np.float32(extinction_per_m(mor_m)) * depth_m)
+    return np.asarray(np.exp(-np.float32(extinction_per_m(mor_m)) * depth_m), np.float32)
 
 
 def expected_alignment(ratio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -42,7 +42,7 @@ def expected_alignment(ratio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32
         0 (angle random) .. 1 (angle kept), same shape.
     """
     q = np.maximum(np.float32(0.5) * ratio * ratio, np.float32(1e-4))
-    return (1 - (1 - np.exp(-q)) / q).astype(np.float32)
+    return np.asarray(1 - (1 - np.exp(-q)) / q, np.float32)
 
 
 def contrast_to_noise(contrast: float, noise: float, pixels: float) -> float:

@@ -1,5 +1,7 @@
 """Condition: the asked weather or light is there, everywhere, and no other."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,30 +9,50 @@ from worldgen.critic.difference import Difference
 from worldgen.critic.evidence import Evidence
 from worldgen.datatypes import ConditionClass, Finding, Place
 
+# Classes that satisfy an asked class: neighbours that one clip cannot always tell apart.
+_FITS: Final[dict[ConditionClass, frozenset[ConditionClass]]] = {
+    "clear": frozenset({"clear", "overcast", "low_sun"}),
+    "overcast": frozenset({"overcast", "clear", "wet"}),
+    "fog": frozenset({"fog"}),
+    "rain": frozenset({"rain", "wet"}),
+    "snow": frozenset({"snow"}),
+    "low_sun": frozenset({"low_sun", "dusk"}),
+    "dusk": frozenset({"dusk", "night", "low_sun"}),
+    "night": frozenset({"night"}),
+    "wet": frozenset({"wet", "rain", "overcast"}),
+}
+
 
 def condition_visible(evidence: Evidence) -> tuple[Finding, ...]:
-    """The class that was asked for can be told from the source, and nothing says it is another."""
+    """The class that was asked for can be told from the source, and is not plainly another."""
     asked = evidence.spec.asks_for if evidence.spec is not None else None
     if asked is None or not evidence.comparable:
         return ()
-    limit = evidence.thresholds.condition.visible
-    value = shows(evidence.difference, _fog_loss(evidence))[asked]
-    passed = value >= limit
-    words = asked.replace("_", " ")
-    seen = evidence.recognition.label.replace("_", " ")
-    reason = (
-        f"{words} was asked for and can be seen"
-        if passed
-        else f"{words} was asked for and cannot be told from the source (it looks like {seen})"
-    )
+    limits = evidence.thresholds.condition
+    there = shows(evidence.difference, _fog_loss(evidence))[asked]
+    seen = evidence.recognition
+    named = sum(score for name, score in seen.scores.items() if name in _FITS[asked])
+    words, other = asked.replace("_", " "), seen.label.replace("_", " ")
+    # Heavy rain and snow veil the distance as fog does; then what else they bring decides.
+    veiled = asked in ("rain", "snow") and seen.label == "fog" and there >= limits.veiled
+    told = there >= limits.visible
+    fits = named >= limits.named or veiled
     return (
         Finding(
             check="condition.visible",
-            passed=passed,
-            value=value,
-            threshold=limit,
+            passed=told,
+            value=there,
+            threshold=limits.visible,
             unit="0..1",
-            reason=reason,
+            reason=f"{words} was asked for and {'can' if told else 'cannot'} be told from the source",
+        ),
+        Finding(
+            check="condition.named",
+            passed=fits,
+            value=named,
+            threshold=limits.named,
+            unit="probability",
+            reason=f"{words} was asked for; the candidate looks like {other}",
         ),
     )
 

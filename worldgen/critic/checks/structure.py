@@ -1,4 +1,4 @@
-"""Structure kept: the edges that should survive are where they were, and no others; the worst place decides."""
+"""Structure kept: the edges that should survive are where they were, and no others; the worst one decides."""
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def whole_kept(evidence: Evidence) -> tuple[Finding, ...]:
             value=value,
             threshold=limits.whole_lost,
             unit="share lost",
-            reason=f"{max(value, 0):.0%} of the edges that should survive are lost in the worst frame, {worst}",
+            reason=f"{max(value, 0):.0%} of the edges that should survive are lost in the worst frame",
             places=() if passed else (evidence.place(worst, worst),),
         ),
     )
@@ -57,7 +57,8 @@ def tiles_kept(evidence: Evidence) -> tuple[Finding, ...]:
     lost = lost * (np.float32(0.5) + np.float32(0.5) * np.minimum(left, 1))
     at, row, column = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value = float(lost[at, row, column])
-    passed = value <= limits.tile_lost
+    limit = limits.tile_lost * evidence.certainty
+    passed = value <= limit
     reason = (
         f"no place loses more than {max(value, 0):.0%} of the structure that should be visible"
         if passed
@@ -69,7 +70,7 @@ def tiles_kept(evidence: Evidence) -> tuple[Finding, ...]:
             check="structure.tiles",
             passed=passed,
             value=value,
-            threshold=limits.tile_lost,
+            threshold=limit,
             unit="share lost",
             reason=reason,
             places=places,
@@ -93,7 +94,8 @@ def objects_kept(evidence: Evidence) -> tuple[Finding, ...]:
     lost = np.where(pixels >= limits.object_pixels, lost, 0)
     at, index = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value, thing = float(lost[at, index]), int(ids[index + 1])
-    passed = value <= limits.object_lost
+    limit = limits.object_lost * evidence.certainty
+    passed = value <= limit
     reason = (
         f"no object loses more than {max(value, 0):.0%} of the structure that should be visible"
         if passed
@@ -107,7 +109,7 @@ def objects_kept(evidence: Evidence) -> tuple[Finding, ...]:
             check="structure.objects",
             passed=passed,
             value=value,
-            threshold=limits.object_lost,
+            threshold=limit,
             unit="share lost",
             reason=reason,
             places=places,
@@ -121,12 +123,13 @@ def nothing_new(evidence: Evidence) -> tuple[Finding, ...]:
         return ()
     limits, survey = evidence.thresholds.structure, evidence.survey
     frames = min(3, len(survey.new))
-    new = over_frames(over_tiles(survey.new, 3) / 9, frames) / frames
+    new = over_frames(over_tiles(survey.new, 3) / np.float32(9), frames) / np.float32(frames)
     usual = np.median(new, axis=(1, 2), keepdims=True)
     share = (new - usual) / (survey.edges.mean() + np.float32(0.3))
     at, row, column = (int(v) for v in np.unravel_index(int(share.argmax()), share.shape))
     value = float(share[at, row, column])
-    passed = value <= limits.new_edges
+    limit = limits.new_edges * evidence.certainty
+    passed = value <= limit
     reason = (
         "no lasting edges without a cause in the source"
         if passed
@@ -140,7 +143,7 @@ def nothing_new(evidence: Evidence) -> tuple[Finding, ...]:
             check="structure.new",
             passed=passed,
             value=value,
-            threshold=limits.new_edges,
+            threshold=limit,
             unit="of mean edge strength",
             reason=reason,
             places=places,

@@ -108,7 +108,8 @@ def not_a_copy(evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _clipped(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    return ((small >= 254.5) | (small <= 0.5)).all(axis=-1).mean(axis=(1, 2), dtype=np.float64)
+    clipped = ((small >= 254.5) | (small <= 0.5)).all(axis=-1)
+    return np.asarray(clipped.mean(axis=(1, 2)), np.float64)
 
 
 def _finding(

@@ -89,7 +89,7 @@ def moving(evidence: Evidence) -> tuple[Finding, ...]:
     reason = (
         f"every frame moves where the source does (least {value:.0%} of what is usual)"
         if passed
-        else f"{int(frozen.sum())} frames repeat the one before while the source moves, first {places[0].first_frame}"
+        else f"{int(frozen.sum())} frames repeat the one before, from {places[0].first_frame} on"
     )
     return (
         Finding(
