@@ -1,5 +1,7 @@
 """Who is on the road, drawn from a seed: traffic, the parked, people."""
 
+from typing import Literal
+
 from worldgen.sources.proving_ground.draw import FIRST_ACTOR, Rng, clear_of, draw_paint
 from worldgen.sources.proving_ground.scene import Actor, ActorKind, Colour, Crossing, Ego, Lane, Place, Road
 
@@ -110,22 +112,29 @@ def _parked(
 
 
 def _walkers(rng: Rng, place: Place, road: Road, side: int) -> list[Actor]:
+    """Draw people on a pavement; those who meet keep to its different halves."""
     edge = road.left_m if side > 0 else -road.right_m
     most = {"city": 10, "suburb": 4, "industrial": 3}.get(place, 0)
-    return [
-        Actor(
-            id=0,
-            kind="pedestrian",
-            s_m=float(rng.uniform(6, 80)),
-            d_m=side * (edge + 0.6 + float(rng.uniform(0.2, 0.9)) * max(road.pavement_m[0] - 0.9, 0.4)),
-            direction=1 if rng.random() < 0.5 else -1,
-            speed_m_s=float(rng.uniform(0.9, 1.7)),
-            colour=_clothes(rng),
-            trim=_clothes(rng),
-            seed=_seed(rng),
+    count = int(rng.integers(0, most)) if most else 0
+    found: list[Actor] = []
+    for k in range(count):
+        direction: Literal[1, -1] = 1 if rng.random() < 0.5 else -1
+        half = 0.22 if direction > 0 else 0.78
+        room = max(road.pavement_m[0] - 0.9, 0.4)
+        found.append(
+            Actor(
+                id=0,
+                kind="pedestrian",
+                s_m=6.0 + 74.0 * (k + float(rng.uniform(0.15, 0.85))) / count,
+                d_m=side * (edge + 0.6 + (half + float(rng.uniform(-0.12, 0.12))) * room),
+                direction=direction,
+                speed_m_s=float(rng.uniform(0.9, 1.7)),
+                colour=_clothes(rng),
+                trim=_clothes(rng),
+                seed=_seed(rng),
+            )
         )
-        for _ in range(int(rng.integers(0, most)) if most else 0)
-    ]
+    return found
 
 
 def _crossers(rng: Rng, road: Road, crossing: Crossing) -> list[Actor]:
@@ -134,14 +143,14 @@ def _crossers(rng: Rng, road: Road, crossing: Crossing) -> list[Actor]:
         Actor(
             id=0,
             kind="pedestrian",
-            s_m=middle + float(rng.uniform(-1, 1)),
+            s_m=middle - 1.1 + 1.1 * k + float(rng.uniform(-0.2, 0.2)),
             d_m=float(rng.uniform(road.right_m, road.left_m)),
             across_m_s=float(rng.choice([-1, 1]) * rng.uniform(0.9, 1.5)),
             colour=_clothes(rng),
             trim=_clothes(rng),
             seed=_seed(rng),
         )
-        for _ in range(int(rng.integers(1, 4)))
+        for k in range(int(rng.integers(1, 4)))
     ]
 
 
@@ -178,12 +187,12 @@ def _cyclists(rng: Rng, lanes: tuple[Lane, ...]) -> list[Actor]:
         Actor(
             id=0,
             kind="cyclist",
-            s_m=float(rng.uniform(10, 60)),
-            d_m=outer + 0.3,
+            s_m=10.0 + 20.0 * k + float(rng.uniform(0, 14)),
+            d_m=outer + 0.25,
             speed_m_s=float(rng.uniform(3.5, 6.5)),
             colour=_clothes(rng),
             trim=_clothes(rng),
             seed=_seed(rng),
         )
-        for _ in range(int(rng.integers(0, 3)))
+        for k in range(int(rng.integers(0, 3)))
     ]
