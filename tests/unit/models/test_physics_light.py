@@ -9,7 +9,7 @@ from worldgen.models.physics.headlights import irradiance
 from worldgen.models.physics.lamps import rear_lamps
 from worldgen.models.physics.light import Encoder, decode, linear_to_srgb, lookup16, shoulder, srgb_to_linear
 from worldgen.models.physics.look import daylight_stops, look_of
-from worldgen.models.physics.renderer import FrameRenderer
+from worldgen.models.physics.renderer import FrameRenderer, render_frames
 from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.sensor import Sensor
 from worldgen.models.physics.sun import sun_colour
@@ -199,3 +199,20 @@ def test_exposure_is_in_stops() -> None:
     darker = FrameRenderer(clip, geometry, Spec(seed=1, exposure_stops=-1), CLEAR, 1).render(0)
     before, after = srgb_to_linear(clip.frames[0] / 255), srgb_to_linear(darker / 255)
     assert after.mean() / before.mean() == pytest.approx(0.5, rel=0.01)
+
+
+def test_some_windows_are_lit_at_night_and_stay_with_their_house() -> None:
+    wall = Box(left=0.0, right=1.0, height_m=30.0, depth_m=20.0, colour=(170, 150, 130))
+    clip, geometry = street((wall,), frames=2, size=(640, 360), moving=False)
+    frames = clip.frames.copy()
+    panes = np.zeros((360, 640), np.bool_)
+    panes[10:140:26, :] = True
+    panes = np.logical_or.reduce([np.roll(panes, k, axis=0) for k in range(12)]) & (np.arange(640) % 40 < 22)
+    panes &= geometry.depth_m[0] == 20.0
+    frames[:, panes] = (25, 28, 32)
+    city = Clip(frames=frames, timestamps_seconds=np.arange(2) / 10, fps=10.0)
+    first, second = (grey(f) for f in render_frames(city, geometry, NIGHT, CLEAR, 3))
+    lit = first > 90
+    assert 0.05 < lit[panes].mean() < 0.6
+    assert lit[~panes & (geometry.depth_m[0] == 20.0)].mean() < 0.1
+    assert (lit & (second > 90)).sum() > 0.8 * lit.sum()

@@ -212,3 +212,25 @@ def test_geometry_of_another_length_is_refused() -> None:
     _, geometry = street(frames=3)
     with pytest.raises(GenerationError, match="2 frames"):
         Scene(clip, geometry)
+
+
+def test_spray_rises_behind_vehicles_that_are_known_and_nowhere_else() -> None:
+    spec = Spec(seed=1, spray=1.0)
+    out, clip, geometry = render(spec, CAR, frames=1, size=(320, 180))
+    changed = np.abs(out[0].astype(int) - clip.frames[0]).max(axis=2) > 3
+    car = np.argwhere(geometry.depth_m[0] == 12.0)
+    foot = int(car[:, 0].max())
+    assert changed[foot - 4 : foot + 4, 140:190].mean() > 0.5
+    assert not changed[:, :60].any()
+    clip, geometry = street((CAR,), frames=1, size=(320, 180), tagged=False)
+    renderer = FrameRenderer(clip, geometry, spec, CLEAR, 1)
+    assert np.abs(renderer.render(0).astype(int) - clip.frames[0]).max() <= 1
+    assert renderer.rendered["spray"] == 0, "what was not rendered is not claimed"
+
+
+def test_what_was_rendered_is_told_for_the_labels() -> None:
+    clip, geometry = street(frames=1)
+    told = FrameRenderer(clip, geometry, Spec(seed=1, rain_mm_h=12, wetness=0.6), CLEAR, 1).rendered
+    assert told["rain_mm_h"] == 12
+    assert told["wetness"] == pytest.approx(0.6)
+    assert told["clouds_okta"] == 8, "implied by the rain"

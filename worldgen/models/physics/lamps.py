@@ -121,9 +121,8 @@ def _world(view: View, rows: Indices, columns: Indices) -> tuple[Floats, Floats]
     """World coordinates (right, ahead) of pixels, from their depth."""
     scene = view.scene
     pose = scene.poses[view.index]
-    pixels = np.column_stack([columns, rows]).astype(np.float32)
     z = view.depth_m[rows, columns].astype(np.float64)
-    points = np.column_stack([scene.rays.at(pixels) * z[:, None], z])
+    points = np.column_stack([scene.rays.on(rows, columns) * z[:, None], z])
     world = points @ pose[:3, :3].T + pose[:3, 3]
     level = world @ scene.level[:2].T
     return level[:, 0], level[:, 1]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Float64
 from worldgen.datatypes import Camera
 from worldgen.models.physics.light import Plane
 
+Indices: TypeAlias = npt.NDArray[np.intp]
 _LIMIT = 8.0
 """Slopes are held within this (83 degrees off axis): depth along the axis means nothing beyond."""
 
@@ -53,26 +55,21 @@ class Rays:
         """Some of the rows."""
         return Rays(self.x if self.x.shape[0] == 1 else self.x[rows], self.y[rows])
 
+    def on(self, rows: Indices, columns: Indices) -> Float64[npt.NDArray[np.float64], "n 2"]:
+        """Slopes of whole pixels."""
+        x = self.x[0, columns] if self.x.shape[0] == 1 else self.x[rows, columns]
+        y = self.y[rows, 0] if self.y.shape[1] == 1 else self.y[rows, columns]
+        return np.column_stack([x, y]).astype(np.float64)
+
     def at(self, pixels: npt.NDArray[np.float32]) -> Float64[npt.NDArray[np.float64], "n 2"]:
-        """Slopes at (column, row) positions between pixels."""
-        px = np.ascontiguousarray(pixels[:, 0], np.float32).reshape(1, -1)
-        py = np.ascontiguousarray(pixels[:, 1], np.float32).reshape(1, -1)
-        zero = np.zeros_like(px)
-        fx = cv2.remap(
-            self.x,
-            px,
-            zero if self.x.shape[0] == 1 else py,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        fy = cv2.remap(
-            self.y,
-            zero if self.y.shape[1] == 1 else px,
-            py,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        return np.column_stack([np.asarray(fx).ravel(), np.asarray(fy).ravel()]).astype(np.float64)
+        """Slopes at (column, row) positions between pixels, by the pixel's own gradient."""
+        h, w = self.shape
+        columns = np.clip(pixels[:, 0].astype(np.intp), 0, w - 2)
+        rows = np.clip(pixels[:, 1].astype(np.intp), 0, h - 2)
+        here = self.on(rows, columns)
+        right, below = self.on(rows, columns + 1), self.on(rows + 1, columns)
+        dx, dy = (pixels[:, 0] - columns)[:, None], (pixels[:, 1] - rows)[:, None]
+        return np.asarray(here + dx * (right - here) + dy * (below - here))
 
 
 def rays_of(camera: Camera) -> Rays:

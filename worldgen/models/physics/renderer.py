@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.datatypes import Clip, Condition, Geometry, Spec
+from worldgen.datatypes.tags import VEHICLES
 from worldgen.models.physics.clouds import Clouds
 from worldgen.models.physics.cover import SandCover, SnowCover
 from worldgen.models.physics.lamps import glow, lamps_of
@@ -23,6 +24,7 @@ from worldgen.models.physics.rain import Rain
 from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.sensor import Sensor
 from worldgen.models.physics.snow import Snow
+from worldgen.models.physics.spray import Spray
 from worldgen.models.physics.sun import LowSun
 from worldgen.models.physics.view import View
 from worldgen.models.physics.wet import WetGround
@@ -43,6 +45,7 @@ class FrameRenderer:
         self.scene = Scene(clip, geometry)
         self.look: Look = look_of(spec, condition)
         self.condition = condition
+        self._spec = spec
         self.seed = seed
         look, size = self.look, clip.size
         self._medium = medium_of(look)
@@ -57,6 +60,7 @@ class FrameRenderer:
         self._rain = Rain(look.rain_mm_h, seed, night=look.night) if look.rain_mm_h >= 0.05 else None
         self._snow = Snow(look.snow_mm_h, seed, night=look.night) if look.snow_mm_h >= 0.02 else None
         self._drops = LensDrops(look.lens_drops, size, seed) if look.lens_drops > 0.01 else None
+        self._spray = Spray(look.spray, seed) if look.spray > 0.01 else None
         self._sensor = None
         if look.night > 0:
             self._sensor = Sensor(size, gain=0.0011 * look.night, read=0.0025 * look.night, seed=seed)
@@ -77,6 +81,8 @@ class FrameRenderer:
             self._wet.mirror(view)
         if self._medium is not None:
             apply_medium(view, self._medium, self._horizon(view))
+        if self._spray is not None:
+            self._spray.drift(view)
         beam = self._illumination.headlights if self._illumination is not None else 0.0
         for falling in (self._rain, self._snow):
             if falling is not None:
@@ -124,12 +130,23 @@ class FrameRenderer:
     @property
     def rendered(self) -> dict[str, float | str]:
         """The condition as rendered, for labels and provenance."""
-        values: dict[str, float | str] = {}
+        values: dict[str, float | str] = {
+            name: float(value) for name, value in self._spec.changes.items() if name != "sun_azimuth_deg"
+        }
+        if self._spray is not None and not self.scene.knows(*VEHICLES):
+            values["spray"] = 0.0
+        if self.look.overcast > 0:
+            values["clouds_okta"] = round(4 + 4 * self.look.overcast)
+        values["headlights"] = (
+            "on" if self.look.headlights and self._illumination is not None else "as in the source"
+        )
         if self._medium is not None:
             values["extinction_per_m"] = self._medium.extinction
         if self._sun is not None:
             values["sun_azimuth_deg"] = self._sun.azimuth_deg
             values["sun_seen_share"] = float(np.mean(self._sun.seen))
+        if self._snow_cover is not None or self._wet is not None:
+            values["pose_origin"] = self.scene.pose_origin
         return values
 
 

@@ -14,6 +14,10 @@ from worldgen.models.physics.texture import Texture
 from worldgen.models.physics.view import FAR_M, GroundView, View
 
 _REDUCE: Final = 2
+_STRETCHED: Final = 1 / 15
+"""Inverse metres: from here on mirrored rows spread by more than a row."""
+_LONGEST_GAP: Final = 10
+"""Rows."""
 WATER_F0: Final = 0.02
 """Reflectance of water at normal incidence (refractive index 1.33)."""
 
@@ -141,12 +145,19 @@ def _nearest_per_pixel(row: Plane, inverse: Plane, stands: npt.NDArray[np.bool_]
     rows, columns, target = rows[order], columns[order], target[order]
     source = np.full((h, w), -1, np.float32)
     source[target, columns] = rows
-    # Rounding leaves single-row gaps where a surface is stretched: take the neighbour's.
-    gap = source < 0
-    above = np.roll(source, 1, axis=0)
-    source = np.where(gap & (above >= 0), above - 1, source)
-    gap = source < 0
-    below = np.roll(source, -1, axis=0)
-    source = np.where(gap & (below >= 0), below + 1, source)
+    # Near surfaces are stretched: each of their pixels also takes the row below, unless nearer ones have it.
+    nearness = inverse[rows, columns]
+    wide = (nearness > _STRETCHED) & (target < h - 1)
+    holder = np.zeros((h, w), np.float32)
+    holder[target, columns] = nearness
+    rows, columns, target, nearness = rows[wide], columns[wide], target[wide] + 1, nearness[wide]
+    free = holder[target, columns] < np.float32(0.97) * nearness
+    source[target[free], columns[free]] = rows[free] - 0.5
+    # Where a near surface is stretched, rows are missed: the last one found above goes on for a few rows.
+    here = np.arange(h, dtype=np.int16)[:, None]
+    last = np.maximum.accumulate(np.where(source >= 0, here, np.int16(0)), axis=0)
+    since = here - last
+    carried = np.take_along_axis(source, last.astype(np.intp), axis=0) - since
+    source = np.where((since <= _LONGEST_GAP) & (carried > 0), carried, source)
     # Beyond the picture's upper edge lies more of the same: the topmost row stands for it.
     return np.asarray(np.maximum(source, 0), np.float32)
