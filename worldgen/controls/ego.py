@@ -12,6 +12,11 @@ _TOP: Final = 0.68
 _ENOUGH: Final = 8
 _GOOD_PATH: Final = 0.62
 """Mean score of an outline that is accepted; measured: 1.0 on a bonnet, 0.23 and 0.36 without."""
+_INSIDE: Final = 0.5
+"""Share of the picture's width that an outline must cover; the rest may lie below the picture."""
+_HELD: Final = 0.4
+"""Score around a column below which the outline has nothing to go by."""
+_OUTSIDE: Final = 0.3
 _SLOPE: Final = 2
 _BORDER: Final = 4
 """Rows at the bottom that encoders and cameras leave dark in every frame."""
@@ -37,8 +42,11 @@ def static_edges(
         along.append(np.asarray((gx * ex + gy * ey) / (8 * length), np.float32))
     stack = np.stack(along)
     # The median: a marking that stands there in a few frames only must not count.
-    kept, seen = np.abs(np.median(stack, axis=0)), np.abs(stack).mean(axis=0)
-    return np.asarray(np.minimum(kept / 2.0, 1.0) * kept / (seen + 0.25), np.float32)
+    kept = np.abs(np.median(stack, axis=0)).astype(np.float32)
+    seen = np.abs(stack).mean(axis=0)
+    # Only the crest of each edge, so that one outline is not found twice.
+    crest = kept >= cv2.dilate(kept, np.ones((5, 1), np.uint8)) - 1e-3
+    return np.asarray(np.minimum(kept / 2.0, 1.0) * kept / (seen + 0.25) * crest, np.float32)
 
 
 def find_ego(
@@ -58,18 +66,27 @@ def find_ego(
     height, width = greys.shape[1:]
     first = int(_TOP * height)
     score = static_edges(greys, focus)[first : height - _BORDER]
+    # One row more, below the picture: where a bonnet has left it at the sides, its outline runs there.
+    score = np.concatenate([score, np.full((1, width), _OUTSIDE, np.float32)])
+    bottom, columns = len(score) - 1, np.arange(width)
     outline: npt.NDArray[np.intp] | None = None
-    limit = np.full(width, len(score))
+    limit = np.full(width, bottom + 4)
     for _ in range(6):
         allowed = np.arange(len(score))[:, None] < (limit - 3)[None, :]
         path = _strongest_path(np.where(allowed, score, -1.0))
-        value = float(np.mean(np.where(path < limit - 3, score[path, np.arange(width)], 0.0)))
-        if value < _GOOD_PATH:
+        inside = path < np.minimum(limit - 3, bottom)
+        value = float(score[path, columns][inside].mean()) if inside.any() else 0.0
+        if value < _GOOD_PATH or inside.mean() < _INSIDE:
             break
         outline, limit = path, path
     if outline is None:
         return None
+    held = cv2.blur(score[outline, columns][None], (15, 1))[0] > _HELD
+    if held.any():
+        # Where nothing holds the path it wanders; it may sink there, but not climb onto the road.
+        outline = np.maximum(outline, np.interp(columns, columns[held], outline[held]).astype(np.intp))
     smooth = cv2.medianBlur(outline.astype(np.float32)[None], 5)[0] + first - 1.5
+    smooth[outline >= bottom] = height
     return np.asarray(np.arange(height)[:, None] >= smooth[None, :])
 
 

@@ -174,7 +174,9 @@ class SurfaceSolver:
         total = points + contact + floor + weak
         value = points * inverse + contact * at_foot + floor * self._plane + weak / _BACKDROP_M
         value = np.where(sky, 0.0, value / total)
-        total = np.where(sky, 2.0, total)
+        # At its border sky is mixed with what stands before it: thin poles must not be drowned in it.
+        core = cv2.erode(sky.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        total = np.where(sky, np.where(core, 2.0, 0.02), total)
         if self._view.ego is not None:
             value = np.where(self._view.ego, self._plane, value)
             total = np.where(self._view.ego, 1e-4, total)
