@@ -166,12 +166,10 @@ def _verge(
         slab = 0.6 + (road.seed % 4) * 0.3
         joint = np.maximum(pulses(s, 0.025, slab - 0.025, along), pulses(d, 0.025, slab - 0.025, across))
         shade = 0.92 + 0.16 * hash01(np.floor(s / slab), np.floor(d / slab), road.seed)
-        fade = np.exp(-across / 0.5)
-        stone = (
-            np.array(road.pavement, np.float32)
-            * ((1 + (shade - 1) * fade) * (1 - 0.3 * joint) * (1 + 0.06 * middle + 0.1 * fine))[:, None]
-        )
-        albedo += (stone - albedo) * walk[:, None]
+        faded = np.exp(-np.maximum(across, along) / (0.6 * slab))
+        tone = (1 + (shade - 1) * faded) * (1 - 0.3 * joint) * (1 + 0.06 * middle + 0.1 * fine)
+        slabs = np.array(road.pavement, np.float32) * tone[:, None]
+        albedo += (slabs - albedo) * walk[:, None]
         tag[walk > 0.5] = Tag.SIDEWALK
     if road.kerbs:
         kerb = band(d, road.left_m, road.left_m + KERB_M, across) + band(

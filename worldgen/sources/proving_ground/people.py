@@ -169,11 +169,12 @@ def cyclist(top: Colour, frame: Colour, seed: int) -> Rig:
             tip = np.array([np.cos(angle) * radius, 0, np.sin(angle) * radius])
             wheel.add(bar(-tip, tip, 0.012), (0.3, 0.3, 0.3), METAL, reach=50)
         parts.append(Part(wheel, centre, "roll", radius=radius))
+    trousers = rng.uniform(0.01, 0.12, 3)
     for side in (1, -1):
         leg = Mesh()
         leg.add(
             frustum((-0.05, 0.05, -0.05, 0.05), (-0.08, 0.08, -0.08, 0.08), -0.72, 0.0),
-            tuple(rng.uniform(0.01, 0.12, 3)),
+            trousers,
             CLOTH,
         )
         leg.add(box((-0.06, 0.16), (-0.045, 0.045), (-0.78, -0.71)), (0.03, 0.03, 0.03), RUBBER)
