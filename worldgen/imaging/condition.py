@@ -21,7 +21,7 @@ __all__ = [
 
 SURE: Final[dict[ConditionClass, float]] = {"wet": 0.95, "rain": 0.9}
 """Score from which a single clip is taken to be anything but an ordinary day. Smooth dry asphalt looks wet
-without a dry picture of the same place: alone, half of the wet and a third of the rainy clips of unseen scenes
+without a dry picture of the same place: alone, half of the wet and a third of the rainy clips of new scenes
 are missed (configs/critic/recognition.json), so those two must be plain to see."""
 SURE_ELSE: Final = 0.8
 
