@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.situations_physics import BLACK_TARGETS, TRUE, street
+from tests.situations_physics import BLACK_TARGETS, CAR, TRUE, street
 from worldgen.datatypes import Camera, Clip, Condition, Geometry, Spec
 from worldgen.models.physics.light import srgb_to_linear
 from worldgen.models.physics.look import extinction_of, look_of
@@ -120,3 +120,18 @@ def test_rain_and_snow_veil_the_distance_by_their_rate() -> None:
     assert heavy / light == pytest.approx(30**0.67, rel=1e-6)
     snow = look_of(Spec(seed=1, snow_mm_h=2.5), CLEAR).snow_extinction
     assert 2.996 / snow == pytest.approx(665, rel=0.02), "visibility in moderate to heavy snow"
+
+
+def test_a_brake_light_outlives_the_car_that_carries_it() -> None:
+    clip, geometry = street((CAR,), frames=1, size=(480, 270))
+    frames = clip.frames.copy()
+    car = np.argwhere(geometry.depth_m[0] == 12.0)
+    row = int(car[:, 0].mean())
+    lamp = (slice(row - 3, row + 3), slice(200, 206))
+    frames[0][lamp] = (250, 40, 35)
+    braking = Clip(frames=frames, timestamps_seconds=np.zeros(1), fps=10.0)
+    fogged = render(braking, geometry, Spec(seed=1, fog_mor_m=15)).astype(int)
+    body = fogged[row, 250]
+    red = fogged[lamp].mean(axis=(0, 1))
+    assert body.max() - body.min() < 25, "the body has gone grey"
+    assert red[0] - red[2] > 40, "the lamp has not"

@@ -23,6 +23,7 @@ _REDUCE: Final = 4
 REAR_LAMP: Final = (1.0, 0.035, 0.02)
 _CELL_M: Final = 2.8
 """Of a facade: one decision whether a window is lit."""
+CLIPPED_LAMP: Final = 5.0
 LIT_WINDOWS: Final = 0.22
 """Share of windows that are lit in the evening."""
 
@@ -44,6 +45,36 @@ def lamps_of(view: View, seed: int, *, windows: bool) -> Linear | None:
     if windows and scene.knows(Tag.BUILDING) and scene.geometry.origins.depth in ("simulator", "sidecar"):
         emitted = _plus(emitted, _windows(view, seed))
     return emitted
+
+
+def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
+    """Lamps that shine by day already: brake lights and signals that the source shows bright and pure.
+
+    They clip the source's camera, so their true radiance is unknown and far above white: here it is taken as
+    `CLIPPED_LAMP` times what is seen. In fog they outlive the bodies that carry them.
+
+    Returns:
+        Rows and columns around them, and their added light there; None when there are none.
+    """
+    carriers = view.has_tag(*VEHICLES, Tag.TRAFFIC_LIGHT)
+    rows = np.flatnonzero(carriers.any(axis=1))
+    if not len(rows):
+        return None
+    columns = np.flatnonzero(carriers.any(axis=0))
+    across, down = slice(int(columns[0]), int(columns[-1]) + 1), slice(int(rows[0]), int(rows[-1]) + 1)
+    part = view.frame[down, across]
+    bright, dull = part.max(axis=2), part.min(axis=2)
+    # Code values: bright from 170 on, and three times purer than paint usually is.
+    weight = np.clip((bright.astype(np.float32) - 150) / 60, 0, 1) * np.clip(
+        (100 - dull.astype(np.float32)) / 50, 0, 1
+    )
+    weight *= carriers[down, across]
+    size = max(9, view.frame.shape[0] // 30) | 1
+    weight *= 1 - smoothstep(0.3, 0.55, np.asarray(cv2.blur(weight, (size, size)), np.float32))
+    if float(weight.max()) < 0.1:
+        return None
+    light = cv2.multiply(view.source[down, across], cv2.merge([weight, weight, weight]), scale=CLIPPED_LAMP)
+    return down, across, np.asarray(light, np.float32)
 
 
 def glow(emitted: Linear, haze: float) -> Linear:

@@ -13,11 +13,11 @@ from worldgen.datatypes import Clip, Condition, Geometry, Spec
 from worldgen.datatypes.tags import VEHICLES
 from worldgen.models.physics.clouds import Clouds
 from worldgen.models.physics.cover import SandCover, SnowCover
-from worldgen.models.physics.lamps import glow, lamps_of
+from worldgen.models.physics.lamps import glow, lamps_of, lit_lamps
 from worldgen.models.physics.lens import LensDrops
 from worldgen.models.physics.light import Encoder, Picture
 from worldgen.models.physics.look import Look, look_of
-from worldgen.models.physics.medium import apply_medium, medium_of
+from worldgen.models.physics.medium import Medium, apply_medium, medium_of
 from worldgen.models.physics.night import darken, illumination_of
 from worldgen.models.physics.overcast import close_sky, horizon_light
 from worldgen.models.physics.rain import Rain
@@ -28,6 +28,9 @@ from worldgen.models.physics.spray import Spray
 from worldgen.models.physics.sun import LowSun
 from worldgen.models.physics.view import View
 from worldgen.models.physics.wet import WetGround
+
+_HALO_EXTINCTION = 2.996 / 1000
+"""1/m; in thinner air lamps have no halo to speak of."""
 
 
 class FrameRenderer:
@@ -80,7 +83,7 @@ class FrameRenderer:
         if self._wet is not None:
             self._wet.mirror(view)
         if self._medium is not None:
-            apply_medium(view, self._medium, self._horizon(view))
+            self._veil(view, self._medium)
         if self._spray is not None:
             self._spray.drift(view)
         beam = self._illumination.headlights if self._illumination is not None else 0.0
@@ -94,6 +97,18 @@ class FrameRenderer:
         if self._sensor is not None:
             self._sensor.expose(view.light, index)
         return self._encoder.encode(view.light, index)
+
+    def _veil(self, view: View, medium: Medium) -> None:
+        """Put the layer of air before the scene; lamps that are on shine through it, with a halo."""
+        lit = lit_lamps(view) if self._illumination is None and medium.extinction > _HALO_EXTINCTION else None
+        if lit is not None:
+            rows, columns, light = lit
+            view.light[rows, columns] += light
+        transmission = apply_medium(view, medium, self._horizon(view))
+        if lit is not None:
+            rows, columns, light = lit
+            through = transmission[rows, columns]
+            view.light[rows, columns] += glow(light * through[..., None], min(1.0, medium.extinction / 0.02))
 
     def _horizon(self, view: View) -> npt.NDArray[np.float32] | None:
         """Radiance of the rendered sky near the horizon; None while it is the source's."""
