@@ -35,7 +35,7 @@ class Skies:
     """Rows of a frame."""
 
     def matte(self, mask: Bool[npt.NDArray[np.bool_], "h w"], frame: Picture) -> tuple[Plane, Linear | None]:
-        """Share of the sky per pixel, and the sky's own light around it (None when no sky is seen).
+        """Share of the sky per pixel, and the sky's own light, coarse (None when no sky is seen).
 
         A pixel within 2 px (at 720 rows) of the mask's outline is a mix of sky and object: its share is how
         close its darkest channel comes to the sky's light nearby, as if the object were black, so that no
@@ -72,8 +72,7 @@ class Skies:
         share = np.where(inner[rows, columns], deep, np.where(mask[rows, columns], full, outside))
         alpha = hard
         alpha[rows, columns] = share
-        h, w = mask.shape
-        return alpha, np.asarray(cv2.resize(local, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+        return alpha, local
 
 
 def _is_dark(frame: Picture, local: Linear) -> Bool[npt.NDArray[np.bool_], "h w"]:

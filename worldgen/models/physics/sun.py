@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from worldgen.models.physics.light import HEADROOM, Plane
+from worldgen.models.physics.light import HEADROOM, Plane, srgb_to_linear
 from worldgen.models.physics.look import Look
-from worldgen.models.physics.ops import add, enlarge, scale, smoothstep
+from worldgen.models.physics.ops import add, enlarge, scale
 from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.view import View
 
@@ -98,10 +98,12 @@ class LowSun:
 
     def _split_tone(self, view: View, gain: float) -> None:
         """Warm what the sun may reach (the bright part), leave shade to the blue sky."""
-        bright = smoothstep(0.03, 0.40, view.luma)
-        warm, cool = WARM * np.float32(gain), COOL * np.float32(gain)
-        tone = cv2.merge([bright * (warm[c] - cool[c]) + cool[c] for c in range(3)])
-        cv2.multiply(view.light, tone, dst=view.light)
+        # By the grey code value, which one table turns into the tone of all three channels.
+        bright = np.clip((srgb_to_linear(np.arange(256) / 255) - 0.03) / 0.37, 0, 1)
+        bright = (bright * bright * (3 - 2 * bright))[:, None]
+        table = np.asarray(gain * (COOL + bright * (WARM - COOL)), np.float32).reshape(1, 256, 3)
+        grey = cv2.cvtColor(view.frame, cv2.COLOR_RGB2GRAY)
+        cv2.multiply(view.light, cv2.LUT(cv2.merge([grey, grey, grey]), table), dst=view.light)
 
     def _paint_sky(self, view: View, angle: Plane) -> None:
         """Warm the sky towards the sun: scattered light falls off with the angle (aureole and glow)."""
@@ -112,8 +114,8 @@ class LowSun:
         # Away from the sun the sky stays blue and dims; towards it the warm light takes its place.
         taken = enlarge(np.asarray(1 - 0.72 * (1 - 0.88 * wide), np.float32), light)
         scale(light, np.asarray(1 - sky * taken, np.float32))
-        warm = enlarge(np.asarray(0.78 * wide + 1.3 * near, np.float32), light)
-        add(light, self.colour, np.asarray(sky * warm, np.float32))
+        warm = np.asarray((0.78 * wide + 1.3 * near)[..., None] * self.colour, np.float32)
+        cv2.add(light, cv2.multiply(enlarge(warm, light), cv2.merge([sky, sky, sky])), dst=light)
 
     def _glitter(self, view: View, d: npt.NDArray[np.float32], seen: float) -> None:
         """The sun's mirror image, drawn out over a rough road: a lobe around the reflected ray.
@@ -149,7 +151,8 @@ class LowSun:
             return
         veil = near_seen * (3.2 / (angle**2 + 5.0**2) + 0.5 * np.exp(-angle / 2.2))
         disc = seen * (HEADROOM * np.clip((1.15 - angle) / 0.5, 0, 1) + 0.4 * np.exp(-angle / 2.2))
-        add(view.light, self.colour, enlarge(np.asarray(veil + disc, np.float32), view.light))
+        glare = np.asarray((veil + disc)[..., None] * self.colour, np.float32)
+        cv2.add(view.light, enlarge(glare, view.light), dst=view.light)
         if seen > 0.01:
             self._ghosts(view, seen)
 

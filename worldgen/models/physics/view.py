@@ -123,10 +123,14 @@ class View:
         """Share of the sky per pixel of `sky_rows`, 0..1, soft where leaves and wires mix with it."""
         return self._matte[0]
 
-    @property
+    @cached_property
     def local_sky(self) -> Linear | None:
         """The source's own sky around each pixel of `sky_rows`; None when none is seen."""
-        return self._matte[1]
+        coarse = self._matte[1]
+        if coarse is None:
+            return None
+        h, w = self.sky.shape
+        return np.asarray(cv2.resize(coarse, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
 
     @property
     def sky_light(self) -> Float32[npt.NDArray[np.float32], "3"]:
