@@ -128,20 +128,23 @@ class Evidence:
         return np.array(counts, np.float32)
 
     @cached_property
+    def haze_light(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:
+        """Light let through by the haze that the condition may bring; None where it brings none."""
+        spec, depth = self.spec, self.depth_m
+        if spec is None or depth is None:
+            return None
+        mor = spec.fog_mor_m or spec.dust_mor_m or (300.0 if self.has_particles else None)
+        return None if mor is None else transmission(depth, mor)
+
+    @cached_property
     def haze_edges(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:
         """Edges that haze draws where near stands before far: step of transmission times airlight, levels.
 
         For rain and snow a visibility of 300 m is assumed: what they may bring, not what they must.
         """
-        spec, depth = self.spec, self.depth_m
-        if spec is None or depth is None:
+        light = self.haze_light
+        if light is None:
             return None
-        mor = spec.fog_mor_m or spec.dust_mor_m
-        if mor is None:
-            if not self.has_particles:
-                return None
-            mor = 300.0
-        light = transmission(depth, mor)
         return np.stack(
             [Gradient.of(plane * 200, self.thresholds.gradient_sigma).magnitude for plane in light]
         )

@@ -28,9 +28,9 @@ class StructureLimits(Value):
 
     floor_levels: float = 1.0
     """Source gradients (levels per pixel at working size) below this carry no structure."""
-    whole_lost: float = 0.62
+    whole_lost: float = 0.72
     """Largest share of the visible structure that a frame may lose."""
-    tile_lost: float = 0.6
+    tile_lost: float = 0.68
     """Largest share that any place of two by two tiles may lose over `tile_frames`."""
     tile_frames: int = 3
     prior: float = 900.0
@@ -40,7 +40,7 @@ class StructureLimits(Value):
     object_frames: int = 5
     object_pixels: float = 120.0
     """Working pixels that an object must have on average to be judged by itself."""
-    new_edges: float = 0.42
+    new_edges: float = 0.52
     """Largest mean strength of lasting edges without a cause, against the mean edge strength."""
     visible_share: float = 0.02
     """Share of the source's edges that must be expected visible for an answer."""
@@ -74,14 +74,14 @@ class TemporalLimits(Value):
     """A frame changes less than this share of what the clip usually does: it repeats the one before."""
     still_source_level: float = 0.6
     """... where the source's change is at least this many levels."""
-    order_margin: float = 0.03
+    order_margin: float = 0.045
     """How much better (correlation) a frame must fit its neighbour's source frame to be out of order."""
     boiling_levels: float = 0.6
     """Largest transient darkening beyond source and noise, against the spread of the picture, percent."""
-    stuck_share: float = 0.6
+    stuck_share: float = 0.65
     """Largest share of fine structure that stands still on the screen while the source moves."""
-    stuck_motion_px: float = 6.0
-    """Travel of the source over the clip (working pixels) that makes a tile count as moving."""
+    stuck_motion_share: float = 0.02
+    """Travel of the source over the clip, as a share of the width, that makes a tile count as moving."""
 
 
 class ColourLimits(Value):
@@ -126,7 +126,7 @@ class Thresholds(Value):
     tiles_across: int = 40
     """Tiles of at least 8 working pixels; about so many in a row of a wide frame."""
     gradient_sigma: float = 1.0
-    unchanged_share: float = 0.6
+    unchanged_share: float = 0.65
     """Share of the limits of structure and colour that applies where no condition was asked."""
     deadline_seconds: float = 600.0
     technical: TechnicalLimits = TechnicalLimits()

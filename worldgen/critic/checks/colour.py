@@ -45,7 +45,7 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
             t, r, c = np.unravel_index(int(mean.argmax()), mean.shape)
             worst, at, where = peak, int(t), (int(r), int(c))
     # Lamps and sky light differ in colour, so in the dark one place turns warm and the next one blue.
-    limit = limits.tile_stops * (1.5 if evidence.is_dark else 1.0)
+    limit = limits.tile_stops * (1.8 if evidence.is_dark else 1.0)
     passed = worst <= limit
     return (
         Finding(

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -129,7 +130,7 @@ def uniform(evidence: Evidence) -> tuple[Finding, ...]:
         return ()  # headlight cones have upright borders
     limit = evidence.thresholds.condition.seam_stops
     gain = np.log2((view.small.mean(axis=-1) + 4) / (source.small.mean(axis=-1) + 4)).mean(axis=0)
-    value, at = _straight_step(gain)
+    value, at = _straight_step(gain, _near_before_far(evidence, gain.shape))
     passed = value <= limit
     reason = (
         "no straight seam across the picture"
@@ -150,10 +151,21 @@ def uniform(evidence: Evidence) -> tuple[Finding, ...]:
     )
 
 
-def _straight_step(gain: npt.NDArray[np.float32]) -> tuple[float, float]:
+def _near_before_far(evidence: Evidence, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Where haze steps with depth, as at a house's corner, in the small picture."""
+    light = evidence.haze_light
+    if light is None:
+        return np.zeros((shape[0], shape[1] - 3), np.bool_)
+    mean = light[:: max(1, len(light) // 5)].mean(axis=0)
+    small = cv2.resize(mean, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    wide = cv2.dilate(np.abs(small[:, 3:] - small[:, :-3]), np.ones((1, 5), np.uint8))
+    return np.asarray(wide > 0.04)
+
+
+def _straight_step(gain: npt.NDArray[np.float32], excused: npt.NDArray[np.bool_]) -> tuple[float, float]:
     """Largest step between columns that most rows share, against its surroundings, and where (0..1)."""
-    step = np.median(gain[:, 3:] - gain[:, :-3], axis=0)
-    if len(step) < 12:
+    step = np.median(np.where(excused, 0, gain[:, 3:] - gain[:, :-3]), axis=0)
+    if len(step) < 16:
         return 0.0, 0.0
     # Shading and haze change over many columns; a seam in three.
     smooth = np.convolve(np.pad(step, 6, mode="edge"), np.ones(13) / 13, "valid")
