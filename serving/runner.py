@@ -29,7 +29,7 @@ class Runner:
 
     def __init__(self, config: ServiceConfig, generator: Any, critic: Any) -> None:  # noqa: ANN401 -- untyped handles
         self.config = config
-        self.catalog = Catalog(config.out / "variants")
+        self.catalog = Catalog(config.out)
         self.steps = RemoteSteps(generator, critic)
         # Names and contracts only; its model is never asked to generate.
         self.assembly = Assembly(Scratch(config.scratch, shared=True), model=config.model)

@@ -26,7 +26,7 @@ def report_command(
             )
         catalog = Catalog(out)
         page = write_report(catalog, out / "report.html")
-        count = len(catalog.finished_ids())
+        count = sum(1 for _ in catalog.entries())
     if as_json:
         print_json({"report": str(page), "variants": count})
     else:

@@ -28,6 +28,7 @@ from worldgen.datatypes import (
 from worldgen.datatypes.scene import Scene
 from worldgen.errors import ExtractError
 from worldgen.media.scratch import Scratch
+from worldgen.media.video import sha256_of
 
 REVISION: Final = "1"
 """Changes whenever the same source and settings would give other material."""
@@ -87,7 +88,9 @@ class MaterialExtractor:
     def recipe(self, source: Source, kinds: frozenset[ControlKind]) -> str:
         """Name how the material of `source` is made; nothing is decoded."""
         settings = self._settings
-        beside = {name: _size_of(path) for name, path in sorted(source.sensors.items())}
+        # A recording's sensors are part of its own digest; what lies beside a video is not.
+        is_beside = source.kind in ("video", "images")
+        beside = {name: _digest_of(path) if is_beside else "" for name, path in sorted(source.sensors.items())}
         return digest(
             "material",
             REVISION,
@@ -96,6 +99,8 @@ class MaterialExtractor:
             network_revision(settings.network),
             beside,
             source.calibration.model_dump(mode="json") if source.calibration else None,
+            # Other labels are other results: what may be trained on is part of a variant.
+            digest(source.labels) if source.labels else None,
             source.condition.model_dump(mode="json") if source.condition else None,
         )
 
@@ -212,6 +217,8 @@ def _in_order(kinds: frozenset[ControlKind]) -> list[ControlKind]:
     return [kind for kind in CONTROL_KINDS if kind in kinds]
 
 
-def _size_of(path: str) -> int:
-    file = Path(path)
-    return file.stat().st_size if file.is_file() else 0
+def _digest_of(path: str) -> str:
+    """Name a file or a folder of files by content."""
+    place = Path(path)
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    return digest([[str(p.relative_to(place.parent)), sha256_of(p)] for p in files])

@@ -63,7 +63,9 @@ class Scratch:
 
     def put_clip(self, clip: Clip) -> VideoRef:
         """Write frames that are not one file yet (image folders, sensor dumps) as a lossless video."""
-        ref = write_lossless(self.new_path(".mkv"), clip.frames, fps=clip.fps, timestamps_seconds=clip.timestamps_seconds)
+        ref = write_lossless(
+            self.new_path(".mkv"), clip.frames, fps=clip.fps, timestamps_seconds=clip.timestamps_seconds
+        )
         self._put(f"clip:{ref.sha256}", clip, _clip_bytes(clip))
         return ref
 
@@ -98,7 +100,9 @@ class Scratch:
     def put_control(self, control: ControlMap, *, fps: float) -> ControlRef:
         """Write a control map lossless."""
         video = write_lossless(self.new_path(f".{control.kind}.mp4"), control.frames, fps=fps)
-        return ControlRef(kind=control.kind, video=video, origin=control.origin, parameters=control.parameters)
+        return ControlRef(
+            kind=control.kind, video=video, origin=control.origin, parameters=control.parameters
+        )
 
     def _get(self, key: str, read: Callable[[], T], weigh: Callable[[T], int]) -> T:
         with self._lock:

@@ -100,7 +100,7 @@ class DumpWriter:
         else:
             self.abandon()
 
-    def write_frame(  # noqa: PLR0913 -- one argument per sensor
+    def write_frame(
         self,
         index: int,
         rgb: UInt8[npt.NDArray[np.uint8], "h w 3"],
