@@ -60,7 +60,7 @@ def illuminance_lx(sun_elevation_deg: float, clouds_okta: int = 0) -> float:
     """
     if sun_elevation_deg <= 0:
         return _twilight(sun_elevation_deg)
-    sine = math.sin(math.radians(sun_elevation_deg))
+    sine = max(math.sin(math.radians(sun_elevation_deg)), 1e-3)
     if clouds_okta >= 6:
         direct, diffuse = 0.0, 0.3 + 21.0 * sine
     elif clouds_okta >= 3:

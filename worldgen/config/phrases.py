@@ -12,13 +12,23 @@ from worldgen.datatypes import Spec
 from worldgen.errors import SpecError
 
 _NUMBER = r"([-+]?\d+(?:\.\d+)?)"
+_ANY_LEVEL = r"(?:(?:very |extremely )?(?:light|moderate|heavy|dense|thick|thin|strong) )?"
+"""A level beside a number says nothing that the number does not."""
 _QUANTITIES: Final[tuple[tuple[str, Callable[[float], Word]], ...]] = (
     # (what is said before the number, the unit after it) -> a word. The first that matches wins.
-    (rf"(?:rain|rain rate|rainfall)\s*{_NUMBER}\s*mm(?:/h|ph| per hour)?", rain),
-    (rf"(?:snow|snowfall)\s*{_NUMBER}\s*mm(?:/h|ph| per hour)?", snow),
-    (rf"(?:fog|mist|haze|visibility|mor)\s*{_NUMBER}\s*km", lambda v: fog(1000.0 * v)),
-    (rf"(?:fog|mist|haze|visibility|mor)\s*{_NUMBER}\s*(?:m|metres|meters)\b", fog),
-    (rf"(?:dust|sand ?storm)\s*{_NUMBER}\s*(?:m|metres|meters)\b", dust),
+    (rf"{_ANY_LEVEL}(?:rain|rain rate|rainfall)\s*{_NUMBER}\s*mm(?:/h|ph| per hour)?", rain),
+    (rf"{_ANY_LEVEL}(?:snow|snowfall)\s*{_NUMBER}\s*mm(?:/h|ph| per hour)?", snow),
+    (
+        rf"{_ANY_LEVEL}(?:fog|mist|haze|visibility|mor)\s*{_NUMBER}\s*km(?: visibility)?",
+        lambda v: fog(1000.0 * v),
+    ),
+    (
+        rf"{_ANY_LEVEL}(?:fog|mist|haze|visibility|mor)\s*{_NUMBER}\s*(?:m|metres|meters)\b(?: visibility)?",
+        fog,
+    ),
+    (rf"{_NUMBER}\s*km (?:of )?(?:fog|mist|haze|visibility)", lambda v: fog(1000.0 * v)),
+    (rf"{_NUMBER}\s*m (?:of )?(?:fog|mist|haze|visibility)", fog),
+    (rf"{_ANY_LEVEL}(?:dust|sand ?storm)\s*{_NUMBER}\s*(?:m|metres|meters)\b(?: visibility)?", dust),
     (rf"(?:sun|sun elevation|sun at)\s*{_NUMBER}\s*(?:deg|degrees)?\b", sun),
     (rf"(?:clouds|cloud cover)\s*{_NUMBER}\s*(?:/8|oktas?)?\b", lambda v: Word({"clouds_okta": _whole(v)})),
     (rf"{_NUMBER}\s*oktas?\b", lambda v: Word({"clouds_okta": _whole(v)})),
@@ -32,7 +42,7 @@ _QUANTITIES: Final[tuple[tuple[str, Callable[[float], Word]], ...]] = (
     (rf"{_NUMBER}\s*mm(?:/h|ph| per hour)", rain),
 )
 _FILLERS: Final = frozenset(
-    {"and", "with", "at", "in", "on", "a", "an", "the", "of", "by", "very", "weather", "time"}
+    {"and", "with", "at", "in", "on", "a", "an", "the", "of", "by", "very", "extremely", "weather", "time"}
 )
 _LEVELS: Final = frozenset({"light", "moderate", "heavy", "dense", "thick", "strong", "low", "clear"})
 _NOT_SET: Final = frozenset({"name", "seed", "keep", "control_weights"})
@@ -145,7 +155,8 @@ def slug(phrase: str) -> str:
 
 def _words_of(phrase: str) -> list[Word]:
     """Find quantities, then field assignments, then the longest known words."""
-    rest = re.sub(r"[_\s]+", " ", phrase.lower()).strip()
+    rest = re.sub(r"[_\s()]+", " ", phrase.lower()).strip()
+    rest = re.sub(r"\b(?:of|at|with)\s+(?=[-+]?\d)", "", rest)
     found: list[Word] = []
 
     def take(match: re.Match[str], make: Callable[[float], Word]) -> str:

@@ -4,7 +4,7 @@ import math
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worldgen.config.carla import percent_of_rain, rain_of_percent
@@ -57,6 +57,7 @@ def test_carla_and_back(spec: Spec) -> None:
     assert near(from_carla(to_carla(spec, heading_deg=200), heading_deg=200).changes, kept)
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 25.0))
 def test_rain_and_percent_are_inverse_and_monotone(rate: float) -> None:
     assert rain_of_percent(percent_of_rain(rate)) == pytest.approx(rate, rel=1e-3, abs=1e-4)
@@ -138,6 +139,7 @@ def test_osi_bins() -> None:
     assert odd_bins(parse_spec("wet road")) == {}
 
 
+@settings(deadline=None)
 @given(st.floats(-30, 89), st.integers(0, 8))
 def test_more_sun_is_more_light(elevation: float, okta: int) -> None:
     assert illuminance_lx(elevation + 1, okta) >= illuminance_lx(elevation, okta) or -1 < elevation <= 0

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worldgen.config.phrases import impossible
@@ -27,6 +27,12 @@ def only(text: str) -> Spec:
         ("fog 50 m", {"fog_mor_m": 50}),
         ("fog=80m", {"fog_mor_m": 80}),
         ("Fog: 1.5 km", {"fog_mor_m": 1500}),
+        ("fog of 80 m", {"fog_mor_m": 80}),
+        ("fog (80 m)", {"fog_mor_m": 80}),
+        ("80 m fog", {"fog_mor_m": 80}),
+        ("fog with 80 m visibility", {"fog_mor_m": 80}),
+        ("dense fog 45 m", {"fog_mor_m": 45}),
+        ("sun at -4 degrees", {"sun_elevation_deg": -4}),
         ("visibility 300 meters", {"fog_mor_m": 300}),
         ("fog_mor_m=75", {"fog_mor_m": 75}),
         ("sunset", {"sun_elevation_deg": 1.5, "sun_azimuth_deg": -15}),
@@ -145,6 +151,7 @@ def test_names_are_safe_and_one_list_has_each_variant_once() -> None:
     assert len(set(names)) == len(names)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_specs_or_a_typed_error(text: str) -> None:
     try:
@@ -158,6 +165,7 @@ def test_any_text_is_specs_or_a_typed_error(text: str) -> None:
     assert refused or specs
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted(VOCABULARY)), min_size=1, max_size=3, unique=True))
 def test_any_words_together_hold_what_each_sets_or_are_refused(words: list[str]) -> None:
     try:
