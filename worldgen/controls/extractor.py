@@ -90,7 +90,8 @@ class MaterialExtractor:
         settings = self._settings
         # A recording's sensors are part of its own digest; what lies beside a video is not.
         is_beside = source.kind in ("video", "images")
-        beside = {name: _digest_of(path) if is_beside else "" for name, path in sorted(source.sensors.items())}
+        sensors = sorted(source.sensors.items())
+        beside = {name: _digest_of(path) if is_beside else "" for name, path in sensors}
         return digest(
             "material",
             REVISION,
