@@ -67,7 +67,7 @@ def irradiance(view: View, wetness: float) -> Plane:
         first = -(-ground.rows.start // _REDUCE)
         share = ground.flat[first * _REDUCE - ground.rows.start :: _REDUCE, ::_REDUCE]
         part = slice(first, first + len(share))
-        road = np.float32(0.35 * (1 - 0.6 * wetness))
+        road = np.float32(0.35 * (1 - 0.5 * wetness))
         facing = np.maximum(road, LAMP_HEIGHT_M / np.sqrt(distance2[part]))
         incidence[part] += share * (facing - _WALL)
     # Nearer than 2 m the lamps are no point: the bonnet hides that ground anyway.

@@ -80,7 +80,7 @@ def illumination_of(look: Look) -> Illumination:
         zenith = (1 - closed) * zenith + closed * tone * np.float32(0.85)
         horizon = (1 - closed) * horizon + closed * tone
     return Illumination(
-        ambient=ambient * np.float32(1 - 0.25 * closed),
+        ambient=ambient * np.float32(1 + 0.2 * closed),
         zenith=np.asarray(zenith, np.float32),
         horizon=np.asarray(horizon, np.float32),
         airlight=np.asarray(0.75 * horizon + 0.25 * ambient, np.float32),
