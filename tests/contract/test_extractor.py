@@ -10,7 +10,13 @@ import pytest
 from worldgen.controls.build import build_extractor
 from worldgen.controls.fake import FlatExtractor
 from worldgen.controls.protocol import Extractor
-from worldgen.controls.settings import ControlSettings, EdgeSettings, ExtractorSettings, GeometrySettings
+from worldgen.controls.settings import (
+    DEFAULT_EXTRACTOR,
+    ControlSettings,
+    EdgeSettings,
+    ExtractorSettings,
+    GeometrySettings,
+)
 from worldgen.datatypes import (
     Camera,
     Condition,
@@ -32,7 +38,7 @@ from worldgen.sources.proving_ground.record import record
 FROM_PIXELS: frozenset[ControlKind] = frozenset({"edge", "blur", "depth", "seg"})
 
 
-def _material(scratch: Scratch, settings: ExtractorSettings = ExtractorSettings()) -> Extractor:
+def _material(scratch: Scratch, settings: ExtractorSettings = DEFAULT_EXTRACTOR) -> Extractor:
     return build_extractor(
         settings,
         scratch,

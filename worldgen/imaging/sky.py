@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 _SEED_BUSY: Final = 10.0
 _GROW_BUSY: Final = 26.0
+_CLOUD_BUSY: Final = 20.0
 
 
 def sky_mask(
@@ -43,12 +44,25 @@ def sky_mask(
     near = distance < np.clip(3.0 * spread, 14.0, 30.0)
     grown = near & (busy < _GROW_BUSY) & cool
     grown |= (distance < np.clip(1.5 * spread, 8.0, 14.0)) & cool
+    grown |= _clouds(smooth, model, busy)
     joined = _touching(grown, seed, least=3e-5 * h * w)
     # Windows at the border hold both sky and its neighbour and look busy: there colour decides alone.
     border = cv2.dilate(joined.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     sharp = np.abs(area.astype(np.float32) - model).max(axis=-1)
     result[:top] = joined | (border & (sharp < np.clip(3.0 * spread, 14.0, 30.0)))
     return result
+
+
+def _clouds(
+    picture: UInt8[npt.NDArray[np.uint8], "h w 3"],
+    model: Float32[npt.NDArray[np.float32], "h w 3"],
+    busy: Float32[npt.NDArray[np.float32], "h w"],
+) -> Bool[npt.NDArray[np.bool_], "h w"]:
+    """Brighter and greyer than the sky around, with soft outlines: what joins it without an edge is cloud."""
+    seen = picture.astype(np.float32)
+    brighter = seen.mean(axis=-1) > model.mean(axis=-1) - 6.0
+    greyer = np.ptp(seen, axis=-1) < np.ptp(model, axis=-1) + 8.0
+    return np.asarray((busy < _CLOUD_BUSY) & brighter & greyer)
 
 
 def _busyness(grey: UInt8[npt.NDArray[np.uint8], "h w"]) -> Float32[npt.NDArray[np.float32], "h w"]:
@@ -94,7 +108,7 @@ def _touching(
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     keep = np.zeros(count, np.bool_)
     keep[np.unique(labels[seed & mask])] = True
-    around = cv2.dilate(seed.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+    around = cv2.dilate(seed.astype(np.uint8), np.ones((23, 23), np.uint8)) > 0
     close = np.zeros(count, np.bool_)
     close[np.unique(labels[around & mask])] = True
     # Slits between poles and towers are too narrow to be smooth anywhere, but they reach the top.
