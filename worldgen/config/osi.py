@@ -54,7 +54,8 @@ def odd_bins(spec: Spec) -> dict[str, str]:
 def illuminance_lx(sun_elevation_deg: float, clouds_okta: int = 0) -> float:
     """Horizontal illuminance of sun and sky in lux.
 
-    By day the standard of IES RP-21 (1984): direct 127.5 klx exp(-c m) with optical air mass m = 1 / sin h,
+    By day the mean values of the IES (1984, J. Illum. Eng. Soc. 13, 381-392; coefficients quoted second-hand,
+    good to a factor of two): direct 127.5 klx exp(-c m) with optical air mass m = 1 / sin h,
     diffuse A + B sin^C h, each for a clear (under 3 oktas), a partly cloudy and an overcast sky (6 and more).
     Below the horizon the logarithm is interpolated.
     """

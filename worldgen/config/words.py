@@ -1,8 +1,10 @@
 """Words: what people call conditions, as fields of a spec in SI units.
 
 Rain and fog levels are the bins of ASAM OSI 3.8.0 (osi_environment.proto, which follows ISO 34503), named as
-it names them; inside a bin the geometric mean is taken, rounded. OSI has no bins for snowfall: light,
-moderate and heavy meet at 1.0 and 2.5 mm/h of liquid water (Rasmussen et al. 1999, J. Appl. Meteor. 38).
+it names them; inside a bin the geometric mean is taken, rounded. OSI has no bins for snowfall, and weather
+services grade it by visibility (FMH-1), which needs no rate: that light, moderate and heavy snow meet at 1.0
+and 2.5 mm/h of liquid water is our choice; crystals make visibility at one rate differ by a factor of 3 to 10
+(Rasmussen et al. 1999).
 Sun elevations: civil twilight ends at -6 degrees; blue hour is -6..-4, golden hour -4..6.
 """
 
