@@ -33,7 +33,7 @@ from worldgen.media.scratch import Scratch
 from worldgen.models.build import build_model
 from worldgen.pipeline import Identity, Limits, Report, ignore_progress, make_variants
 from worldgen.planning import RetryPolicy, needs_of, variant_id_of
-from worldgen.sources.open import read_source_clip, read_source_geometry
+from worldgen.sources.open import read_source_clip, read_source_geometry, read_source_scene
 
 
 class Assembly:
@@ -64,6 +64,7 @@ class Assembly:
             read_clip=lambda source: read_source_clip(source, limits=limits),
             read_geometry=read_source_geometry,
             estimate_condition=estimate_condition,
+            read_scene=read_source_scene,
         )
         self.model = build_model(model, scratch)
         self.critic = build_critic(scratch, critic_config)
