@@ -82,8 +82,14 @@ class Evidence:
 
     @property
     def certainty(self) -> float:
-        """How much of a limit applies: 1 under a condition, less where only an encoder may change things."""
-        return 1.0 if self.spec is not None and self.spec.changes else self.thresholds.unchanged_share
+        """How much of a limit applies: 1 under a condition, less where only an encoder may change things.
+
+        More where the depth that decides what haze hides is itself estimated.
+        """
+        if self.spec is None or not self.spec.changes:
+            return self.thresholds.unchanged_share
+        guessed = self.geometry is None or not self.geometry.is_metric
+        return self.thresholds.guessed_share if guessed and self.haze_light is not None else 1.0
 
     @property
     def is_dark(self) -> bool:

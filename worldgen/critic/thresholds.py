@@ -113,7 +113,7 @@ class ConditionLimits(Value):
     """Least probability that the asked class, or one that cannot be told from it, is what is seen."""
     veiled: float = 0.9
     """How well rain or snow must be visible to be excused for looking like fog."""
-    seam_stops: float = 0.26
+    seam_stops: float = 0.14
     """Largest straight step in brightness across the picture that the source does not have, log2."""
 
 
@@ -128,6 +128,8 @@ class Thresholds(Value):
     gradient_sigma: float = 1.0
     unchanged_share: float = 0.65
     """Share of the limits of structure and colour that applies where no condition was asked."""
+    guessed_share: float = 1.25
+    """The same where haze was asked and the depth is not metric."""
     deadline_seconds: float = 600.0
     technical: TechnicalLimits = TechnicalLimits()
     structure: StructureLimits = StructureLimits()

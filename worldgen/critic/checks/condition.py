@@ -129,8 +129,9 @@ def uniform(evidence: Evidence) -> tuple[Finding, ...]:
     if not evidence.comparable or source is None or evidence.is_dark:
         return ()  # headlight cones have upright borders
     limit = evidence.thresholds.condition.seam_stops
-    gain = np.log2((view.small.mean(axis=-1) + 4) / (source.small.mean(axis=-1) + 4)).mean(axis=0)
-    value, at = _straight_step(gain, _near_before_far(evidence, gain.shape))
+    shown = np.log2(view.small.mean(axis=-1) + 4).mean(axis=0)
+    gain = shown - np.log2(source.small.mean(axis=-1) + 4).mean(axis=0)
+    value, at = _straight_step(gain, shown, _near_before_far(evidence, gain.shape))
     passed = value <= limit
     reason = (
         "no straight seam across the picture"
@@ -162,9 +163,14 @@ def _near_before_far(evidence: Evidence, shape: tuple[int, ...]) -> npt.NDArray[
     return np.asarray(wide > 0.04)
 
 
-def _straight_step(gain: npt.NDArray[np.float32], excused: npt.NDArray[np.bool_]) -> tuple[float, float]:
+def _straight_step(
+    gain: npt.NDArray[np.float32], shown: npt.NDArray[np.float32], excused: npt.NDArray[np.bool_]
+) -> tuple[float, float]:
     """Largest step between columns that most rows share, against its surroundings, and where (0..1)."""
-    step = np.median(np.where(excused, 0, gain[:, 3:] - gain[:, :-3]), axis=0)
+    change, visible = gain[:, 3:] - gain[:, :-3], shown[:, 3:] - shown[:, :-3]
+    # A house that fog swallows leaves its outline in the gain, and none in the picture.
+    change = np.where(change * visible > 0, np.sign(change) * np.minimum(np.abs(change), np.abs(visible)), 0)
+    step = np.median(np.where(excused, 0, change), axis=0)
     if len(step) < 16:
         return 0.0, 0.0
     # Shading and haze change over many columns; a seam in three.
