@@ -63,20 +63,20 @@ def _graded(scene: TestScene, rng: np.random.Generator) -> Good:
 
 
 def _foreign(scene: TestScene, rng: np.random.Generator) -> Good:
-    """Fog, darkness or glare by albumentations 2.0.8, one set of parameters for the whole clip."""
+    """Darkness, a veil or dullness by albumentations 2.0.8, one set of parameters for the whole clip."""
     import albumentations as albu
 
-    kind = ("gamma_night", "flat_fog", "overcast")[int(rng.integers(3))]
+    kind = ("darker", "veil", "duller")[int(rng.integers(3))]
     frames = np.asarray(scene.drive.clip.frames)
-    if kind == "gamma_night":
+    if kind == "darker":
         change = albu.Compose(
             [
-                albu.RandomBrightnessContrast((-0.55, -0.55), (-0.1, -0.1), p=1.0),
+                albu.RandomGamma((180, 180), p=1.0),
                 albu.ISONoise((0.02, 0.02), (0.05, 0.05), p=1.0),
             ]
         )
         spec = Spec(name="darker", exposure_stops=-1.5, seed=1)
-    elif kind == "flat_fog":
+    elif kind == "veil":
         change = albu.Compose([albu.RandomToneCurve(scale=0.0, p=1.0), albu.ToGray(p=0.0)])
         veil = rng.uniform(0.25, 0.4)
         frames = np.asarray(frames * (1 - veil) + 205 * veil, dtype=np.uint8)
