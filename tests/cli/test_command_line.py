@@ -98,7 +98,16 @@ def test_bad_input_is_two_with_a_code_and_writes_nothing(
 def test_an_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path: Path) -> None:
     clip = small_clip(tmp_path / "clip.mp4", frames=60, size=(320, 180))
     out = tmp_path / "out"
-    words = [*WORLDGEN, "augment", str(clip), "--specs", "fog, night, dusk, dense fog", "-o", str(out), "--json"]
+    words = [
+        *WORLDGEN,
+        "augment",
+        str(clip),
+        "--specs",
+        "fog, night, dusk, dense fog",
+        "-o",
+        str(out),
+        "--json",
+    ]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
@@ -137,7 +146,17 @@ def test_listings_have_stable_fields() -> None:
 
 
 def test_every_command_teaches() -> None:
-    for command in ("augment", "judge", "inspect", "controls", "record", "specs", "models", "stress", "report"):
+    for command in (
+        "augment",
+        "judge",
+        "inspect",
+        "controls",
+        "record",
+        "specs",
+        "models",
+        "stress",
+        "report",
+    ):
         ended = run(command, "--help")
         assert ended.returncode == 0
         assert len(ended.stdout.splitlines()) > 8

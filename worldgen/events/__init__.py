@@ -1,0 +1,1 @@
+"""Corner cases: events placed into a scene. Empty until the issue that builds them."""
