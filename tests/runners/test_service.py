@@ -137,8 +137,20 @@ def test_the_command_line_runs_on_a_server(server: tuple[str, Path], tmp_path: P
     url, _ = server
     clip = small_clip(tmp_path / "clip.mp4", frames=6, seed=9)
     ended = subprocess.run(
-        [sys.executable, "-m", "worldgen", "augment", str(clip), "--specs", "fog 60 m", "--server", url]
-        + ["-o", str(tmp_path / "out"), "--json"],
+        [
+            sys.executable,
+            "-m",
+            "worldgen",
+            "augment",
+            str(clip),
+            "--specs",
+            "fog 60 m",
+            "--server",
+            url,
+            "-o",
+            str(tmp_path / "out"),
+            "--json",
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -59,8 +59,10 @@ def test_an_inserted_thing_is_named_with_its_place(critic, scratch):
     finding = next(f for f in failed(verdict) if f.check == "structure.new")
     box = finding.places[0].box2d
     assert box is not None
-    assert box.left < 150 and box.right > 110
-    assert box.top < 115 and box.bottom > 80
+    assert box.left < 150
+    assert box.right > 110
+    assert box.top < 115
+    assert box.bottom > 80
 
 
 def test_a_copy_of_the_source_is_rejected_where_a_change_was_asked(critic, scratch):
@@ -130,7 +132,8 @@ def test_every_labelled_object_is_observed(critic, scratch):
     through = [
         o.visibility.transmission for o in verdict.observations if o.visibility.transmission is not None
     ]
-    assert through and all(0 <= t <= 1 for t in through)
+    assert through
+    assert all(0 <= t <= 1 for t in through)
 
 
 def test_a_deadline_is_an_error_and_never_a_verdict(scratch):
