@@ -8,9 +8,10 @@ from worldgen.controls.blur import BLUR_FACTORS, blurred
 from worldgen.controls.depth import depth_control, inverse_depth_picture
 from worldgen.controls.edge import EDGE_THRESHOLDS, edge_control, edges_of
 from worldgen.controls.make import make_control
-from worldgen.controls.seg import CITYSCAPES, colour_instances, instance_palette, seg_control, tag_palette
+from worldgen.controls.seg import colour_instances, instance_palette, seg_control, tag_palette
 from worldgen.controls.settings import PRESETS, ControlSettings, EdgeSettings, SegSettings
 from worldgen.datatypes import Camera, Clip, Geometry, Origins, Tag
+from worldgen.datatypes.tags import CITYSCAPES
 from worldgen.errors import ExtractError
 
 

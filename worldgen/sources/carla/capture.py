@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from worldgen.config.carla import FIELDS
 from worldgen.datatypes import Camera, SceneBox
 from worldgen.errors import SourceError
 from worldgen.sources.carla.axes import box_from_unreal, from_unreal, mounting, unreal_matrix
@@ -32,22 +33,6 @@ BLUEPRINTS: Final[dict[SensorKind, str]] = {
     "semantic": "sensor.camera.semantic_segmentation",
     "instance": "sensor.camera.instance_segmentation",
 }
-WEATHER: Final = (
-    "cloudiness",
-    "precipitation",
-    "precipitation_deposits",
-    "wind_intensity",
-    "sun_azimuth_angle",
-    "sun_altitude_angle",
-    "fog_density",
-    "fog_distance",
-    "fog_falloff",
-    "wetness",
-    "scattering_intensity",
-    "mie_scattering_scale",
-    "rayleigh_scattering_scale",
-    "dust_storm",
-)
 _CATEGORIES: Final = {
     "car": "car",
     "van": "car",
@@ -210,7 +195,7 @@ def capture(options: argparse.Namespace) -> Path:
             carla_version=client.get_server_version(),
             fps=options.fps,
             map=world.get_map().name,
-            weather={name: float(getattr(weather, name)) for name in WEATHER if hasattr(weather, name)},
+            weather={name: float(getattr(weather, name)) for name in FIELDS if hasattr(weather, name)},
             instance_ids="unrelated",
             license=options.license,
             created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),

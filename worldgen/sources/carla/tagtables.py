@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import UInt8
 
-from worldgen.datatypes.tags import EGO, Tag
+from worldgen.datatypes.tags import CITYSCAPES, EGO, Tag
 from worldgen.errors import SourceError
 
 _TO_0_9_9: Final = (
@@ -44,42 +44,8 @@ _TO_0_9_13: Final = (
 )
 _FROM_0_9_14: Final = tuple(Tag)
 
-CITYSCAPES_COLOURS: Final = np.array(
-    [
-        (0, 0, 0),
-        (128, 64, 128),
-        (244, 35, 232),
-        (70, 70, 70),
-        (102, 102, 156),
-        (190, 153, 153),
-        (153, 153, 153),
-        (250, 170, 30),
-        (220, 220, 0),
-        (107, 142, 35),
-        (152, 251, 152),
-        (70, 130, 180),
-        (220, 20, 60),
-        (255, 0, 0),
-        (0, 0, 142),
-        (0, 0, 70),
-        (0, 60, 100),
-        (0, 80, 100),
-        (0, 0, 230),
-        (119, 11, 32),
-        (110, 190, 160),
-        (170, 120, 50),
-        (55, 90, 80),
-        (45, 60, 150),
-        (157, 234, 50),
-        (81, 0, 81),
-        (150, 100, 100),
-        (230, 150, 140),
-        (180, 165, 180),
-        (180, 130, 70),
-    ],
-    np.uint8,
-)
-"""RGB by `Tag`, as CARLA's CityScapesPalette converter paints them."""
+CITYSCAPES_COLOURS: Final = np.array(CITYSCAPES, np.uint8)
+"""RGB by `Tag`, as an array."""
 
 NO_TAG: Final = 254
 """In a table: this number means nothing in that version."""
