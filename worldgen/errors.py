@@ -127,7 +127,7 @@ class ContractError(BadInput):
 
     border = "contract"
     reasons = frozenset(
-        {"unexpected", "frames", "fps", "size", "controls", "unknown_model", "missing_weights"}
+        {"unexpected", "frames", "fps", "size", "controls", "needs", "unknown_model", "missing_weights"}
     )
 
 

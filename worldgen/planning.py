@@ -68,6 +68,18 @@ def variant_id_of(
     return digest(*identity)[:32]
 
 
+def check_needs(source: Source, profile: ModelProfile) -> None:
+    """Refuse a source that lacks what the model reads, before any compute.
+
+    Raises:
+        ContractError: `needs`: a control video has no RGB, and this model repaints RGB.
+    """
+    if "rgb" in profile.needs and source.kind == "controls":
+        message = f"{profile.name} repaints RGB frames; {source.uri} is a control video without RGB"
+        hint = "control videos are for diffusion world models; `worldgen controls` and `inspect` take them"
+        raise ContractError(message, reason="needs", hint=hint)
+
+
 def plan_generation(
     source: Source, material: Material, spec: Spec, profile: ModelProfile, *, variant_id: str
 ) -> GenerationPlan:
@@ -77,6 +89,7 @@ def plan_generation(
         SpecError: `no_change` when the spec asks for nothing, `unsupported` when the model cannot make it.
         ContractError: The source does not fit the model, with the nearest that would.
     """
+    check_needs(source, profile)
     check_transition(spec, material.condition, profile)
     return GenerationPlan(
         variant_id=variant_id,

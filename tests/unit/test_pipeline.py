@@ -23,9 +23,9 @@ from worldgen.datatypes import (
     Verdict,
     VideoRef,
 )
-from worldgen.errors import Cancelled, GenerationError
+from worldgen.errors import Cancelled, ContractError, GenerationError
 from worldgen.pipeline import Identity, Limits, make_variants
-from worldgen.planning import RetryPolicy
+from worldgen.planning import RetryPolicy, check_needs
 
 VIDEO = VideoRef(uri="clip.mp4", sha256="0" * 64, frames=9, width=64, height=36, fps=10.0)
 SOURCE = Source(
@@ -215,6 +215,14 @@ def test_what_the_model_cannot_make_is_answered_before_any_compute() -> None:
     assert failure.code == "spec.unsupported"
     assert "wet" in failure.message
     assert not house.plans
+
+
+def test_a_control_video_is_refused_by_a_model_that_repaints_rgb() -> None:
+    source = SOURCE.model_copy(update={"kind": "controls", "video": None})
+    with pytest.raises(ContractError, match="without RGB") as refused:
+        check_needs(source, PROFILE)
+    assert refused.value.code == "contract.needs"
+    check_needs(source, PROFILE.model_copy(update={"needs": frozenset({"controls"})}))
 
 
 def test_ids_need_no_decoding_and_follow_what_matters(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 from worldgen.assembly.specs import Specs, specs_of
 from worldgen.assembly.wiring import assembled
 from worldgen.catalog import Catalog, Published
-from worldgen.datatypes import Failure, Outcome, Progress, Source, Variant, Verdict
+from worldgen.datatypes import ControlKind, Failure, Outcome, Progress, Source, Variant, Verdict
 from worldgen.errors import OutputError
 from worldgen.pipeline import Limits
+from worldgen.planning import check_needs
 from worldgen.report import write_report
 from worldgen.sources.labels import write_coco, write_openlabel
 from worldgen.sources.open import open_source
@@ -83,6 +84,10 @@ class Options:
     camera: str | None = None
     labels: str | Path | None = None
     calibration: str | Path | None = None
+    depth: str | Path | None = None
+    """Depth measured beside the clip: LiDAR or stereo, a file or a folder."""
+    control: ControlKind | None = None
+    """What kind of control video the source is, when it is one."""
     fps: float | None = None
     condition: str | None = None
     seed: int = 0
@@ -96,6 +101,24 @@ Observe = Callable[[str, str, Progress | Outcome | None], None]
 
 def _ignore(variant_id: str, name: str, event: Progress | Outcome | None) -> None:
     del variant_id, name, event
+
+
+def source_of(path: str | Path, options: Options) -> Source:
+    """Open the source that the options describe.
+
+    Raises:
+        BadInput: It cannot be used.
+    """
+    return open_source(
+        Path(path),
+        camera=options.camera,
+        labels=Path(options.labels) if options.labels else None,
+        calibration=Path(options.calibration) if options.calibration else None,
+        depth=Path(options.depth) if options.depth else None,
+        control=options.control,
+        fps=options.fps,
+        condition=options.condition,
+    )
 
 
 async def augment_async(
@@ -114,14 +137,7 @@ async def augment_async(
     started = time.perf_counter()
     options = options or Options()
     wanted = specs_of(specs, seed=options.seed)
-    source = open_source(
-        Path(path),
-        camera=options.camera,
-        labels=Path(options.labels) if options.labels else None,
-        calibration=Path(options.calibration) if options.calibration else None,
-        fps=options.fps,
-        condition=options.condition,
-    )
+    source = source_of(path, options)
     out = Path(out)
     if out.exists() and not out.is_dir():
         message = f"{out} is a file; results need a folder"
@@ -131,6 +147,7 @@ async def augment_async(
     failures: list[Failure] = []
     folders: dict[str, Path] = {}
     with assembled(model=options.model) as assembly:
+        check_needs(source, assembly.model.profile)
         identity = assembly.identity(source, wanted)
         names = {assembly.variant_id(source, spec, identity): spec for spec in wanted}
         done = {vid: catalog.find(vid) for vid in names}

@@ -4,13 +4,13 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from worldgen.assembly.augmenting import Options
+from worldgen.assembly.augmenting import Options, source_of
 from worldgen.assembly.specs import Specs, specs_of
 from worldgen.assembly.wiring import assembled
 from worldgen.errors import WorldgenError
 from worldgen.imaging.condition import estimate_condition
 from worldgen.planning import check_transition, fit_to
-from worldgen.sources.open import open_source, read_source_clip, read_source_geometry
+from worldgen.sources.open import read_source_clip, read_source_geometry
 
 # Seconds per megapixel of one core, all stages of the physics path; measured by `worldgen bench physics`
 # (whole_path_fps_per_core at 1280x720) and rounded up.
@@ -25,14 +25,7 @@ def estimate(path: str | Path, specs: Specs, options: Options) -> dict[str, Any]
     Raises:
         BadInput: As `augment` would.
     """
-    source = open_source(
-        Path(path),
-        camera=options.camera,
-        labels=Path(options.labels) if options.labels else None,
-        calibration=Path(options.calibration) if options.calibration else None,
-        fps=options.fps,
-        condition=options.condition,
-    )
+    source = source_of(path, options)
     rows = []
     with assembled(model=options.model) as assembly:
         profile = assembly.model.profile

@@ -9,8 +9,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
 from worldgen.cli.output import VERDICT_STYLE, JsonOption, console, errors, print_json, reporting
-from worldgen.datatypes import Failure, Outcome, Variant
+from worldgen.datatypes import CONTROL_KINDS, ControlKind, Failure, Outcome, Variant
 from worldgen.datatypes import Progress as Step
+from worldgen.errors import ConfigError
 
 
 class Bars:
@@ -77,6 +78,13 @@ def augment_command(
         Path | None, typer.Option(help="COCO, KITTI, OpenLABEL or nuScenes-like labels.")
     ] = None,
     calibration: Annotated[Path | None, typer.Option(help="Camera calibration (JSON or KITTI).")] = None,
+    depth: Annotated[
+        Path | None, typer.Option(help="Depth measured beside the clip: LiDAR or stereo.")
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(help="The clip is a control video of this kind: edge, blur, depth, seg, wsm."),
+    ] = None,
     camera: Annotated[str | None, typer.Option(help="Which camera of a recording.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images.")] = None,
     condition: Annotated[
@@ -110,6 +118,8 @@ def augment_command(
             camera=camera,
             labels=labels,
             calibration=calibration,
+            depth=depth,
+            control=control_kind(control),
             fps=fps,
             condition=condition,
             seed=seed,
@@ -175,6 +185,19 @@ def _estimate(clip: Path, wanted: list[str], options: Any, *, as_json: bool) -> 
         f"about {estimated['seconds']:.0f} s and {estimated['megabytes']:.0f} MB; nothing was written",
         highlight=False,
     )
+
+
+def control_kind(name: str | None) -> ControlKind | None:
+    """Read the name of a control.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    found = next((kind for kind in CONTROL_KINDS if kind == name), None)
+    if name is not None and found is None:
+        message = f"no control {name!r}; there are: {', '.join(CONTROL_KINDS)}"
+        raise ConfigError(message, reason="invalid")
+    return found
 
 
 def register(app: typer.Typer) -> None:
