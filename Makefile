@@ -22,10 +22,10 @@ demo: $(STAMP)  ## record a proving-ground drive, make six judged variants, writ
 	$(VENV)/bin/worldgen demo
 
 test: $(STAMP)  ## the tests that need no GPU, no account and no network
-	$(PY) -m pytest -q -m "not bench and not slow and not gpu"
+	$(PY) -m pytest -q -n auto --dist loadfile -m "not bench and not slow and not gpu"
 
 test-all: $(STAMP)
-	$(PY) -m pytest -q -m "not bench and not gpu"
+	$(PY) -m pytest -q -n auto --dist loadfile -m "not bench and not gpu"
 
 check: $(STAMP)  ## format, lint, types, imports
 	$(VENV)/bin/ruff format --check .
