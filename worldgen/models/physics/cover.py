@@ -8,7 +8,7 @@ import numpy.typing as npt
 from jaxtyping import Float64
 
 from worldgen.models.physics.light import LUMA, Linear, Plane
-from worldgen.models.physics.ops import enlarge, fill, mix, reduce, smoothstep
+from worldgen.models.physics.ops import fill, mix, smoothstep
 from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.texture import Texture
 from worldgen.models.physics.view import GroundView, View
@@ -33,7 +33,7 @@ class SnowCover:
 
     def __init__(self, share: float, seed: int, scene: Scene) -> None:
         self._share = share
-        self._patches = Texture(seed + 21, falloff=1.5, lowest=2)
+        self._patches = Texture(seed + 21, falloff=1.25, lowest=6)
         self._relief = Texture(seed + 22, falloff=1.0, lowest=6)
         self._path = driven_path(scene)
 
@@ -43,17 +43,21 @@ class SnowCover:
         if ground is None:
             return
         right, ahead, foot = ground.right, ground.ahead, ground.footprint_m
-        patches = self._patches.on_ground(right, ahead, foot, 0.06)
+        patches = self._patches.on_ground(right, ahead, foot, 0.05)
         relief = self._relief.on_ground(right, ahead, foot, 0.012)
-        worn = self._worn(right, ahead) * ground.paved
-        share = np.float32(self._share) * (1 - np.float32(0.75 - 0.45 * self._share) * worn)
-        # Texture values are equalised: the share of them above 1 - s is s.
-        level = 0.8 * patches + 0.2 * relief
-        cover = smoothstep(-0.14, 0.12, np.asarray(level - (1 - share) * 1.02, np.float32))
-        # Wheels leave a grey film of pressed snow, hardly ever bare asphalt.
-        cover = np.maximum(cover, np.float32(0.45 * max(0.0, self._share - 0.5) * 2) * worn) * ground.flat
+        grass, detail = ground.grass, ground.detail
+        worn = self._worn(right, ahead) * ground.paved * (1 - grass)
+        asked = np.float32(self._share)
+        # Grass is cold: snow settles there first, and last where wheels roll.
+        share = asked + (1 - asked) * np.float32(0.95) * grass - (np.float32(0.6) - 0.3 * asked) * worn
+        # Texture values are equalised: the share of them above 1 - s is s. The ground's own grain is in it.
+        level = 0.7 * patches + 0.3 * relief + np.float32(0.22) * (detail - 1) * (0.35 + grass)
+        cover = smoothstep(-0.24, 0.16, np.asarray(level - (1 - share) * 1.02, np.float32))
+        # Thin snow lets asphalt through; wheels leave a grey film of pressed snow, hardly ever bare asphalt.
+        film = np.float32(0.30 * min(1.0, self._share / 0.5)) * (1 - 0.6 * worn)
+        cover = np.maximum(cover, film) * ground.flat
         white = self._snow(ground, 0.6 * relief + 0.4 * patches, worn)
-        mix(ground.light, white, np.asarray(np.minimum(cover, 0.97), np.float32))
+        mix(ground.light, white, np.asarray(np.minimum(cover, 0.96), np.float32))
         self._on_plants(view)
 
     def _worn(self, right: Plane, ahead: Plane) -> Plane:
@@ -84,7 +88,8 @@ class SnowCover:
             np.asarray(shading, np.float32), ground.luma.shape[::-1], interpolation=cv2.INTER_LINEAR
         )
         # Low bumps catch the light; wheel tracks are pressed, grey and wet.
-        light = full * (1 + np.float32(0.34) * (relief - 0.5)) * (1 - np.float32(0.38) * worn)
+        light = full * (1 + np.float32(0.26) * (relief - 0.5)) * (1 - np.float32(0.38) * worn)
+        light *= 1 + np.float32(0.30) * (ground.detail - 1)
         light *= np.float32(white)
         return np.asarray(cv2.merge([0.965 * light, 0.985 * light, 1.015 * light]), np.float32)
 
@@ -98,10 +103,14 @@ class SnowCover:
         if not len(found):
             return
         rows = slice(int(found[0]), int(found[-1]) + 1)
-        light, thin = view.light[rows], reduce(view.luma[rows], 2)
-        catch = cv2.blur(thin, (3, 3)) / np.maximum(cv2.blur(thin, (15, 15)), np.float32(1e-3))
-        small = 0.16 + 0.52 * smoothstep(0.75, 1.5, np.asarray(catch, np.float32))
-        weight = enlarge(np.asarray(small * np.float32(self._share), np.float32), light) * plants[rows]
+        light, luma = view.light[rows], view.luma[rows]
+        # What looks up is brighter than what lies just below it (its own underside and shade).
+        around = cv2.blur(luma, (13, 13))
+        below = cv2.blur(luma, (5, 5), anchor=(2, 0))
+        floor = np.float32(2e-3)
+        catch = luma / np.maximum(0.5 * around + 0.5 * below, floor)
+        weight = (0.20 + 0.52 * smoothstep(0.90, 1.7, np.asarray(catch, np.float32))) * plants[rows]
+        weight *= np.float32(self._share)
         overlap = max(0, min(rows.stop, view.sky_rows.stop) - rows.start)
         weight[:overlap] *= 1 - view.sky[rows.start : rows.start + overlap]
         white = 0.75 * SNOW_ALBEDO * level_of_white(view)
@@ -113,7 +122,8 @@ class SandCover:
 
     def __init__(self, share: float, seed: int) -> None:
         self._share = share
-        self._tongues = Texture(seed + 31, falloff=1.5, stretch=3.0, lowest=2)
+        self._tongues = Texture(seed + 31, falloff=1.3, stretch=6.0, lowest=5)
+        self._drifts = Texture(seed + 33, falloff=1.6, stretch=4.0, lowest=3)
         self._grain = Texture(seed + 32, falloff=0.7, lowest=10)
 
     def lie(self, view: View) -> None:
@@ -122,15 +132,20 @@ class SandCover:
         if ground is None:
             return
         right, ahead, foot = ground.right, ground.ahead, ground.footprint_m
-        tongues = self._tongues.on_ground(right + 0.5 * ahead, ahead - 0.5 * right, foot, 0.05)
+        along, across = ahead + 0.35 * right, right - 0.35 * ahead
+        tongues = self._tongues.on_ground(across, along, foot, 0.03)
+        drifts = self._drifts.on_ground(across, along, foot, 0.12)
         grain = self._grain.on_ground(right, ahead, foot, 0.01)
-        level = 0.85 * tongues + 0.15 * grain
-        cover = (
-            smoothstep(-0.12, 0.10, np.asarray(level - np.float32(1 - self._share), np.float32)) * ground.flat
-        )
-        tone = np.float32(0.85 * level_of_white(view)) * (0.88 + 0.24 * grain)
+        detail = ground.detail
+        level = 0.45 * tongues + 0.4 * drifts + 0.15 * grain + np.float32(0.2) * (detail - 1)
+        # Blades hold sand between them: it shows through grass and hardly lies on it.
+        share = np.float32(self._share) * (1 - np.float32(0.55) * ground.grass)
+        cover = smoothstep(-0.20, 0.22, np.asarray(level - (1 - share), np.float32))
+        cover = np.maximum(cover, np.float32(0.16 * self._share)) * ground.flat
+        tone = np.float32(0.8 * level_of_white(view)) * (0.90 + 0.20 * grain)
+        tone *= 1 + np.float32(0.5) * (detail - 1)
         sand = cv2.merge([tone * c for c in SAND])
-        mix(ground.light, np.asarray(sand, np.float32), np.asarray(np.minimum(cover, 0.94), np.float32))
+        mix(ground.light, np.asarray(sand, np.float32), np.asarray(np.minimum(cover, 0.88), np.float32))
 
 
 def level_of_white(view: View) -> float:
