@@ -74,6 +74,12 @@ class FrameRenderer:
     def render(self, index: int) -> Picture:
         """Render one frame."""
         view = View(self.scene, index)
+        try:
+            return self._render(view)
+        finally:
+            view.release()
+
+    def _render(self, view: View) -> Picture:
         for surface in (self._snow_cover, self._sand):
             if surface is not None:
                 surface.lie(view)
@@ -95,8 +101,8 @@ class FrameRenderer:
         if self._gain != 1:
             view.light *= self._gain
         if self._sensor is not None:
-            self._sensor.expose(view.light, index)
-        return self._encoder.encode(view.light, index)
+            self._sensor.expose(view.light, view.index)
+        return self._encoder.encode(view.light, view.index)
 
     def _veil(self, view: View, medium: Medium) -> None:
         """Put the layer of air before the scene; lamps that are on shine through it, with a halo."""
