@@ -13,7 +13,7 @@ from worldgen.datatypes import Tag
 from worldgen.datatypes.tags import EGO, FLAT, VEHICLES
 from worldgen.models.physics.ground import GroundPlane
 from worldgen.models.physics.light import Linear, Picture, Plane, decode, luminance
-from worldgen.models.physics.ops import soften
+from worldgen.models.physics.ops import enlarge, reduce, soften
 from worldgen.models.physics.rays import Rays
 from worldgen.models.physics.scene import Mask, Scene
 
@@ -231,25 +231,53 @@ class GroundView:
 
     @cached_property
     def _standing(self) -> Plane:
-        """Share of what is no ground though estimated tags say so: far darker than the road in its row.
+        """Share of what is no ground though estimated tags say so.
 
-        Depth from motion cannot see cars that drive along; their tyres, windows and undersides are dark.
-        Hard shadows farther than 7 m are taken for such, too: they stay bare rather than a car be covered.
-        Continuous in the picture, so that nothing switches from frame to frame.
+        Depth from motion cannot see cars that drive along. Their tyres, windows and undersides are far darker
+        than the ground, cones and lamps far redder; the body between window and tyre is filled in. Hard
+        shadows farther than 7 m are taken for such, too: they stay bare rather than a car be covered. So are
+        bushes beyond the grass, which is why the usual brightness is read off the ground nearby, not off
+        rows that show hardly any. Continuous in the picture, so that nothing switches from frame to frame.
         """
         step = 4
         luma, flat = self.luma[::step, ::step], self.view.flat[self.rows][::step, ::step]
+        z = self.z[::step, ::step]
         usual = np.full((len(luma), 1), float(np.median(luma[flat])) if flat.any() else 0.0, np.float32)
         known = flat[:, ::4].sum(axis=1) > 4
         usual[known, 0] = np.nanmedian(np.where(flat, luma, np.nan)[known][:, ::4], axis=1)
+        nearby = flat & (z > 12) & (z < 35)
+        if nearby.sum() > 50:
+            usual[np.median(z, axis=1) > 35] = np.median(luma[nearby])
         usual = np.asarray(cv2.blur(usual, (1, 9)), np.float32).reshape(-1, 1)
         dark = np.clip((0.52 - luma / np.maximum(usual, 1e-4)) * np.float32(1 / 0.2), 0, 1)
-        dark *= np.clip((self.z[::step, ::step] - 6) * np.float32(1 / 3), 0, 1)
+        source = self.view.source[self.rows][::step, ::step]
+        red = (source[..., 0] + np.float32(0.01)) / (
+            np.maximum(source[..., 1], source[..., 2]) + np.float32(0.01)
+        )
+        seen = np.maximum(dark, np.clip(red - np.float32(1.7), 0, 1))
+        seen *= np.clip((z - 6) * np.float32(1 / 3), 0, 1)
         reach = max(3, self.view.frame.shape[0] // 65) | 1
-        joined = soften(np.asarray(dark, np.float32), reach / 3)
-        near = np.clip((joined - 0.12) * np.float32(1 / 0.18), 0, 1)
+        joined = soften(np.asarray(seen, np.float32), reach / 3)
+        near = np.asarray(np.clip((joined - 0.12) * np.float32(1 / 0.18), 0, 1), np.float32)
+        # Half a metre of bodywork at 10 m lies between dark parts.
+        tall = max(3, round(0.05 * self.view.scene.camera.fy / step)) | 1
+        filled = cv2.morphologyEx(near, cv2.MORPH_CLOSE, np.ones((tall, 5), np.uint8))
         h, w = self.luma.shape
-        return np.asarray(cv2.resize(near, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.asarray(cv2.resize(filled, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+
+    @cached_property
+    def grass(self) -> Plane:
+        """Share of grass per pixel by how green the ground is, 0..1; continuous, so steady."""
+        small = reduce(self.view.frame[self.rows].astype(np.float32), 2)
+        r, g, b = cv2.split(small)
+        green = np.clip((g / (cv2.max(r, b) + 2) - np.float32(1.03)) * np.float32(1 / 0.08), 0, 1)
+        return enlarge(np.asarray(cv2.blur(green, (5, 5)), np.float32), self.view.light[self.rows])
+
+    @cached_property
+    def detail(self) -> Plane:
+        """Fine structure of the source's ground: its luminance over the mean around, 0.5..1.6."""
+        around = cv2.blur(self.luma, (11, 11))
+        return np.asarray(np.clip(self.luma / np.maximum(around, np.float32(1e-3)), 0.5, 1.6), np.float32)
 
     @property
     def light(self) -> Linear:
