@@ -10,6 +10,10 @@ from jaxtyping import Bool, Float32, UInt8
 _SEED_BUSY: Final = 10.0
 _GROW_BUSY: Final = 26.0
 _CLOUD_BUSY: Final = 20.0
+_ISLAND: Final = 9.0
+"""Mean distance in code values from the sky's colour up to which a lone patch is taken for sky."""
+_ALIKE: Final = 12.0
+_CREEPS: Final = 6
 
 
 def sky_mask(
@@ -49,8 +53,46 @@ def sky_mask(
     # Windows at the border hold both sky and its neighbour and look busy: there colour decides alone.
     border = cv2.dilate(joined.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     sharp = np.abs(area.astype(np.float32) - model).max(axis=-1)
-    result[:top] = joined | (border & (sharp < np.clip(3.0 * spread, 14.0, 30.0)))
+    joined |= border & (sharp < np.clip(3.0 * spread, 14.0, 30.0))
+    joined |= _islands(near & cool & (busy < _GROW_BUSY), distance, h * w, bottom=0.85 * top)
+    result[:top] = _creep(smooth, joined, cool)
     return result
+
+
+def _islands(
+    grown: Bool[npt.NDArray[np.bool_], "h w"],
+    distance: Float32[npt.NDArray[np.float32], "h w"],
+    area: int,
+    *,
+    bottom: float,
+) -> Bool[npt.NDArray[np.bool_], "h w"]:
+    """Sky cut off by poles and beams: larger than windows are, well above ground, just its colour."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(grown.astype(np.uint8), connectivity=4)
+    size = stats[:, cv2.CC_STAT_AREA]
+    mean = np.bincount(labels.ravel(), distance.ravel(), minlength=count) / np.maximum(size, 1)
+    low = stats[:, cv2.CC_STAT_TOP] + stats[:, cv2.CC_STAT_HEIGHT] > bottom
+    keep = (size > 1.2e-3 * area) & (mean < _ISLAND) & ~low
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def _creep(
+    picture: UInt8[npt.NDArray[np.uint8], "h w 3"],
+    sky: Bool[npt.NDArray[np.bool_], "h w"],
+    cool: Bool[npt.NDArray[np.bool_], "h w"],
+) -> Bool[npt.NDArray[np.bool_], "h w"]:
+    """Follow slow changes of colour that no plane fits, from the known sky into its likeness."""
+    seen = picture.astype(np.float32)
+    window = (11, 11)
+    for _ in range(_CREEPS):
+        weight = cv2.blur(sky.astype(np.float32), window)
+        local = cv2.blur(seen * sky[..., None], window) / np.maximum(weight, 1e-4)[..., None]
+        alike = np.abs(seen - local).max(axis=-1) < _ALIKE
+        more = sky | ((weight > 0.06) & alike & cool)
+        if more.sum() - sky.sum() < 4:
+            break
+        sky = np.asarray(more)
+    return sky
 
 
 def _clouds(

@@ -61,15 +61,19 @@ class LensDrops:
         r = np.hypot(dx, dy) / outline
         soft = np.float32(min(0.45, 3.5 / radius + 0.18))
         alpha = np.clip((1 - r) / soft + 0.5, 0, 1) * np.float32(strength)
-        # Upside down and minified: the whole width of the picture fits into the drop.
-        bend = np.float32(0.46) * (0.65 + 0.35 * r * r)
+        # Upside down and minified: the whole width of the picture fits into the drop, and most of what it
+        # gathers is sky, which comes to lie at its foot.
+        bend = np.float32(0.40) * (0.65 + 0.35 * r * r)
         h, w = small.shape[:2]
         look_x = (np.float32(0.35 * x / width + 0.325) - dx * bend) * w
-        look_y = (np.float32(0.40) - dy * bend) * h
+        look_y = (np.float32(0.30) - dy * bend) * h
         seen = cv2.remap(small, look_x, look_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        rim = 1 - 0.45 * np.clip((r - 0.72) / 0.28, 0, 1) ** 2
+        # The rim turns light away, and against the sky only it is darker than what lies behind.
+        rim = 1 - 0.22 * np.clip((r - 0.72) / 0.28, 0, 1) ** 2
         seen *= rim[..., None]
         patch = view.light[y0:y1, x0:x1]
+        # A drop spreads light of the whole scene: nowhere is it much darker than what lies behind it.
+        np.maximum(seen, np.float32(0.72) * patch, out=seen)
         patch += (seen - patch) * alpha[..., None]
 
     def _drop(self, slot: int, seconds: float) -> tuple[float, float, float, float, float, float]:
@@ -83,7 +87,7 @@ class LensDrops:
         scale = height / 720
         x, y = float(rng.random()) * width, float(rng.random()) * height
         # Few large, many small: log-normal radii.
-        radius = min(30.0, max(4.5, 10.5 * math.exp(0.5 * float(rng.standard_normal())))) * scale
+        radius = min(20.0, max(4.0, 8.0 * math.exp(0.45 * float(rng.standard_normal())))) * scale
         squash = 1.0 + 0.28 * float(rng.random())
         phase = 6.28 * float(rng.random())
         landing = min(1.0, age / 0.12)

@@ -17,8 +17,8 @@ from worldgen.models.physics.view import View
 
 Colour = npt.NDArray[np.float32]
 
-NIGHT_AMBIENT: Final = np.array([0.021, 0.025, 0.035], np.float32)
-"""Ambient light of a lit town under a night exposure, relative to the source's daylight: about 5.3 stops
+NIGHT_AMBIENT: Final = np.array([0.050, 0.055, 0.072], np.float32)
+"""Ambient light of a lit town under a night exposure, relative to the source's daylight: about 4.2 stops
 below it and bluish, as moon and sky glow are against lamps (Punnappurath et al. 2022 relight with several
 local lamps and a weak ambient)."""
 HEADLIGHT_GAIN: Final = 12.0
@@ -54,11 +54,11 @@ def illumination_of(look: Look) -> Illumination:
         return np.asarray(np.exp(np.array(logs)), np.float32)
 
     night = (float(NIGHT_AMBIENT[0]), float(NIGHT_AMBIENT[1]), float(NIGHT_AMBIENT[2]))
-    ambient = at([night, (0.037, 0.046, 0.066), (0.06, 0.075, 0.11), (0.13, 0.15, 0.19), (0.33, 0.30, 0.28)])
+    ambient = at([night, (0.058, 0.067, 0.090), (0.07, 0.085, 0.12), (0.13, 0.15, 0.19), (0.33, 0.30, 0.28)])
     zenith = at(
         [
-            (0.0022, 0.0030, 0.0062),
-            (0.006, 0.01, 0.026),
+            (0.0048, 0.0060, 0.0100),
+            (0.010, 0.015, 0.032),
             (0.02, 0.036, 0.085),
             (0.06, 0.10, 0.19),
             (0.16, 0.22, 0.34),
@@ -66,8 +66,8 @@ def illumination_of(look: Look) -> Illumination:
     )
     horizon = at(
         [
-            (0.0125, 0.0115, 0.0125),
-            (0.05, 0.04, 0.045),
+            (0.030, 0.0280, 0.0300),
+            (0.075, 0.058, 0.055),
             (0.17, 0.105, 0.09),
             (0.42, 0.24, 0.16),
             (0.75, 0.50, 0.34),
@@ -127,6 +127,6 @@ def _headlit(view: View, illumination: Illumination) -> Linear:
 def night_sky(view: View, illumination: Illumination) -> Linear:
     """Radiance of the sky: from the horizon's glow to the dark zenith."""
     _, _, up = sky_directions(view)
-    fall = np.exp(-np.maximum(up, 0) / 0.20)[..., None].astype(np.float32)
+    fall = np.exp(-np.maximum(up, 0) / 0.24)[..., None].astype(np.float32)
     sky = illumination.zenith + (illumination.horizon - illumination.zenith) * fall
     return over_sky(view, np.asarray(sky, np.float32))

@@ -66,7 +66,7 @@ class FrameRenderer:
         self._spray = Spray(look.spray, seed) if look.spray > 0.01 else None
         self._sensor = None
         if look.night > 0:
-            self._sensor = Sensor(size, gain=0.0011 * look.night, read=0.0025 * look.night, seed=seed)
+            self._sensor = Sensor(size, gain=0.0006 * look.night, read=0.0013 * look.night, seed=seed)
         has_lamps = look.night > 0 or look.low_sun
         self._gain = np.float32(2.0**look.exposure_stops)
         self._encoder = Encoder(size, knee=0.72 if has_lamps else 1.0, seed=seed)
