@@ -73,6 +73,11 @@ def irradiance(view: View, wetness: float) -> Plane:
     # Nearer than 2 m the lamps are no point: the bonnet hides that ground anyway.
     light = beam * incidence * (np.float32(100) / np.maximum(distance2, np.float32(4)))
     light[along < 0.3] = 0
+    if view.ego is not None:
+        # The bonnet's estimated outline has steps: its shade on the road begins softly.
+        size = max(3, view.frame.shape[0] // 60) | 1
+        near = cv2.blur(view.ego[::_REDUCE, ::_REDUCE].astype(np.float32), (size, size))
+        light *= np.clip(1 - 2 * cv2.blur(near, (size, size)), 0, 1)
     full = enlarge(np.asarray(light, np.float32), view.light)
     full[view.sky_mask] = 0
     if view.ego is not None:

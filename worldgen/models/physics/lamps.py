@@ -1,6 +1,7 @@
 """Lamps of the scene: what shines by itself once daylight is gone, and its glow.
 
-Only what the geometry knows is lit: rear lamps on pixels tagged as vehicles, signals on pixels tagged as
+Only what the geometry knows is lit, or what can hardly be else: rear lamps on pixels tagged as vehicles
+(where none are tagged, small red things in dark surroundings below the horizon), signals on pixels tagged as
 traffic lights, panes on pixels tagged as buildings. Weights are continuous in the source's colours, so a
 lamp is as steady as its picture.
 """
@@ -15,6 +16,7 @@ from worldgen.datatypes import Tag
 from worldgen.datatypes.tags import VEHICLES
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import enlarge, reduce, smoothstep, soften
+from worldgen.models.physics.scene import ASPHALT, Mask
 from worldgen.models.physics.view import View
 
 Indices: TypeAlias = npt.NDArray[np.intp]
@@ -40,6 +42,8 @@ def lamps_of(view: View, seed: int, *, windows: bool) -> Linear | None:
     emitted: Linear | None = None
     if scene.knows(*VEHICLES):
         emitted = _colour(rear_lamps(view), REAR_LAMP)
+    elif not scene.has_true_depth:
+        emitted = _colour(rear_lamps(view, _likely_vehicles(view)), REAR_LAMP)
     if scene.knows(Tag.TRAFFIC_LIGHT):
         emitted = _plus(emitted, _signals(view))
     if windows and scene.knows(Tag.BUILDING) and scene.geometry.origins.depth in ("simulator", "sidecar"):
@@ -91,17 +95,38 @@ def glow(emitted: Linear, haze: float) -> Linear:
     return enlarge(np.asarray((0.45 + 0.8 * haze) * narrow + (0.35 + 2.5 * haze) * wide, np.float32), emitted)
 
 
-def rear_lamps(view: View) -> Plane:
+def _likely_vehicles(view: View) -> Mask:
+    """Where a vehicle may be when none is tagged: dark all around, lower than the camera, beyond the bonnet.
+
+    Lamps hang lower than the camera, so they are seen below the horizon; cones and kerbs stand on bright
+    road, lamps in dark paint, between tyres and windows.
+    """
+    inverse = view.plane.inverse_depth(view.scene.rays)
+    below = (inverse > np.float32(1 / 200)) & (inverse < np.float32(1 / 6))
+    road = ASPHALT / view.scene.reflectance_gain
+    dark = (reduce(view.luma, _REDUCE) < 0.4 * road).astype(np.float32)
+    size = max(5, view.frame.shape[0] // 40) | 1
+    share = enlarge(np.asarray(cv2.blur(dark, (size, size)), np.float32), view.light)
+    return view.without_ego(np.asarray(below & (share > 0.4)))
+
+
+def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
     """How much each pixel is a red lamp, 0..1: red, on a vehicle, and small.
 
     A red car is red all over: where most of the half metre around is red too, it is paint and not a lamp.
+
+    Args:
+        view: The frame.
+        carriers: Where vehicles are, or may be; what is tagged so unless given.
     """
+    carriers = view.has_tag(*VEHICLES) if carriers is None else carriers
     r, g, b = cv2.split(view.source)
     other = cv2.max(g, b)
     red = smoothstep(2.6, 5.0, np.asarray(r / np.maximum(other, 0.008), np.float32))
-    red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32)) * view.has_tag(*VEHICLES)
-    height = view.height_m
-    red *= (height > 0.25) & (height < 2.4)
+    red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32)) * carriers
+    if view.scene.has_true_depth or view.scene.knows(*VEHICLES):
+        height = view.height_m
+        red *= (height > 0.25) & (height < 2.4)
     share = reduce(red, _REDUCE)
     # Half a metre is fx / (2 z) pixels: near vehicles take the wide window, far ones the narrow.
     size = view.scene.camera.fx * 0.5 / np.maximum(view.depth_m[::_REDUCE, ::_REDUCE], 2.0) / _REDUCE
