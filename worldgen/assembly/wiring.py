@@ -27,6 +27,7 @@ from worldgen.datatypes import (
     Verdict,
 )
 from worldgen.imaging.condition import estimate_condition
+from worldgen.media.heap import keep_freed_memory
 from worldgen.media.limits import Limits as MediaLimits
 from worldgen.media.near import stream_in_thread
 from worldgen.media.scratch import Scratch
@@ -55,6 +56,7 @@ class Assembly:
         policy: RetryPolicy | None = None,
         media_limits: MediaLimits | None = None,
     ) -> None:
+        keep_freed_memory()
         self.scratch = scratch
         self.policy = policy or RetryPolicy()
         limits = media_limits or MediaLimits()
