@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from worldgen.critic.checks import alignment, colour, condition, labels, structure, technical, temporal
+from worldgen.critic.checks import (
+    alignment,
+    colour,
+    condition,
+    labels,
+    objects,
+    structure,
+    technical,
+    temporal,
+)
 from worldgen.critic.evidence import Evidence
 from worldgen.datatypes import Finding
 
@@ -24,6 +33,7 @@ PANEL: Final[tuple[Check, ...]] = (
     structure.tiles_kept,
     structure.objects_kept,
     structure.nothing_new,
+    objects.patterns_kept,
     alignment.displacement,
     colour.local_colour,
     temporal.steady,

@@ -1,0 +1,86 @@
+"""Things follow the source's pattern: an honest change passes, a thing gone or without its parts does not."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tests import situations_critic as situations
+from worldgen.critic.checks.objects import patterns_kept
+from worldgen.critic.evidence import Evidence
+from worldgen.critic.signature import PARTS, measure
+from worldgen.critic.thresholds import Thresholds
+from worldgen.critic.view import View
+from worldgen.datatypes import Finding, Spec
+
+
+def findings(frames: np.ndarray, spec: Spec | None = None) -> dict[str, Finding]:
+    d, thresholds = situations.drive(), Thresholds()
+    evidence = Evidence(
+        source=View(d.clip, 640, 1.0),
+        candidate=View(situations.with_frames(frames), 640, 1.0),
+        geometry=d.geometry,
+        spec=spec,
+        condition=d.condition,
+        labels=d.labels,
+        thresholds=thresholds,
+    )
+    return {f.check: f for f in patterns_kept(evidence)}
+
+
+def largest() -> tuple[int, np.ndarray]:
+    instances = situations.drive().geometry.instances
+    ids, counts = np.unique(instances[instances > 0], return_counts=True)
+    thing = int(ids[counts.argmax()])
+    return thing, instances == thing
+
+
+@pytest.mark.parametrize("spec", [None, situations.FOG, situations.NIGHT], ids=["same", "fog", "night"])
+def test_an_honest_candidate_keeps_every_pattern(spec):
+    frames = situations.drive().clip.frames if spec is None else situations.weathered(spec)
+    assert all(f.passed is not False for f in findings(frames, spec).values())
+
+
+def test_darkening_and_fading_do_not_change_a_pattern():
+    faded = (situations.drive().clip.frames * 0.5 + 60).astype(np.uint8)
+    found = findings(faded)
+    assert found["objects.pattern"].passed
+    assert found["objects.parts"].passed
+
+
+def test_a_thing_painted_over_is_named():
+    frames = situations.drive().clip.frames
+    thing, mask = largest()
+    wide = [cv2.dilate(m.astype(np.uint8), np.ones((5, 5), np.uint8)) for m in mask]
+    gone = np.stack([cv2.inpaint(f, m, 3, cv2.INPAINT_TELEA) for f, m in zip(frames, wide, strict=True)])
+    found = findings(gone)["objects.pattern"]
+    assert found.passed is False
+    assert found.places[0].object_id == thing
+
+
+def test_what_night_draws_anew_is_not_judged_and_says_so():
+    found = findings(situations.weathered(situations.NIGHT), situations.NIGHT)["objects.pattern"]
+    assert found.passed is None
+    assert found.severity == "info"
+
+
+def test_a_part_that_shows_another_pattern_fails():
+    frames = situations.drive().clip.frames.copy()
+    _, mask = largest()
+    for frame, m in zip(frames, mask, strict=True):
+        rows, _ = np.nonzero(m)
+        if not len(rows):
+            continue
+        upper = m.copy()
+        upper[(rows.min() + rows.max()) // 2 :] = False
+        frame[upper] = 255 - frame[upper]
+    assert findings(frames)["objects.parts"].passed is False
+
+
+def test_moments_of_a_copy_are_equal():
+    d = situations.drive()
+    view = View(d.clip, 640, 1.0)
+    things = (d.geometry.instances == largest()[0]).astype(np.int32)
+    moments = measure(view, view, things, 2)
+    assert moments.source.shape == (len(d.clip), 2 * PARTS)
+    assert np.allclose(moments.source, moments.shared)
+    assert np.allclose(moments.source, moments.candidate)
