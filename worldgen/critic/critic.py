@@ -10,9 +10,10 @@ from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
 from worldgen.datatypes import Case, Clip, Finding, Verdict, VideoRef
 from worldgen.errors import BadInput, JudgeError, boundary
+from worldgen.imaging.condition import recognition_version
 from worldgen.media.scratch import Scratch
 
-PANEL_VERSION = "1"
+PANEL_VERSION = "2"
 _SOURCES_KEPT = 2
 """Views of sources that are kept: a source's variants are judged one after another."""
 
@@ -29,7 +30,8 @@ class MeasuredCritic:
         self._scratch = scratch
         self._thresholds = thresholds
         self._views: OrderedDict[str, View] = OrderedDict()
-        self.version = f"{thresholds.name}-{PANEL_VERSION}-{thresholds.identity[:12]}"
+        # Recognition's numbers decide verdicts as thresholds do.
+        self.version = f"{thresholds.name}-{PANEL_VERSION}-{thresholds.identity[:12]}-{recognition_version()}"
 
     def judge(self, case: Case) -> Verdict:
         """Judge the encoded file.

@@ -3,17 +3,20 @@
 from functools import cached_property
 from typing import TypeVar
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32, Int32, UInt8
 
 from worldgen.critic import shares
 from worldgen.critic.difference import Difference, differ
+from worldgen.critic.haze import Haze, fit_haze, linear, small_depth
 from worldgen.critic.spans import box_of
 from worldgen.critic.survey import Allowance, Survey, survey
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
-from worldgen.datatypes import Box2d, Condition, Geometry, Labels, Place, Spec
+from worldgen.datatypes import Box2d, Condition, Geometry, Labels, Place, Spec, Tag
+from worldgen.datatypes.tags import EGO
 from worldgen.imaging.condition import Recognition, measure_appearance, measure_change, recognise
 from worldgen.imaging.edges import Gradient
 from worldgen.imaging.visibility import transmission
@@ -154,6 +157,30 @@ class Evidence:
         return np.stack(
             [Gradient.of(plane * 200, self.thresholds.gradient_sigma).magnitude for plane in light]
         )
+
+    @cached_property
+    def veil(self) -> tuple[Haze, Float32[npt.NDArray[np.float32], "h w"]] | None:
+        """The haze that the candidate shows, and the brightness it explains (log2, mean over the clip).
+
+        Of the small picture, where fog or dust was asked for and there is geometry; 0 where there is no fit.
+        """
+        spec, depth = self.spec, self.depth_m
+        if spec is None or not (spec.fog_mor_m or spec.dust_mor_m) or depth is None or self.source is None:
+            return None
+        frames = np.unique(np.linspace(0, len(depth) - 1, min(5, len(depth))).round().astype(int))
+        size = (self.candidate.small.shape[2], self.candidate.small.shape[1])
+        deep = np.stack([small_depth(depth[i], size) for i in frames])
+        before, after = linear(self.source.small[frames]), linear(self.candidate.small[frames])
+        counts = deep < 900
+        if self.tags is not None:
+            tags = np.stack([cv2.resize(self.tags[i], size, interpolation=cv2.INTER_NEAREST) for i in frames])
+            counts &= (tags != Tag.SKY) & (tags != EGO)
+        fit = fit_haze(before, after, deep, counts)
+        if fit is None:
+            return None
+        shown = 255 * np.maximum(fit.predict(before, deep), 0) ** np.float32(1 / 2.2)
+        gain = np.log2((shown + 4) / (255 * before ** np.float32(1 / 2.2) + 4))
+        return fit, np.asarray(np.where(counts, gain, 0).mean(axis=0), np.float32)
 
     @cached_property
     def difference(self) -> Difference:

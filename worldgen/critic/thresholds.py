@@ -19,8 +19,6 @@ class TechnicalLimits(Value):
     """Mean difference from the source (levels) below which a candidate is a copy."""
     mirrored_margin: float = 0.15
     """How much better (correlation) the mirrored picture must fit to be called mirrored."""
-    banding_share: float = 0.35
-    """Largest share of smooth areas that are terraced beyond the source's."""
 
 
 class StructureLimits(Value):
@@ -61,39 +59,6 @@ class AlignmentLimits(Value):
     """Largest displacement of the fourth-worst region, working pixels, in the median frame."""
 
 
-class ObjectLimits(Value):
-    """How well things and their parts follow the source's pattern; correlations, -1..1."""
-
-    frames: int = 5
-    """Frames over which a whole thing is judged; parts are judged over the clip."""
-    pattern: float = 0.5
-    """Least correlation of a thing with itself in the source."""
-    pattern_dusk: float = 0.42
-    pattern_snow: float = 0.15
-    pattern_haze: float = 0.15
-    haze_signal: float = 30.0
-    """As `signal`, where haze hides more than the noise of flat areas tells."""
-    parts: float = 0.4
-    """Least correlation of a ninth of a thing."""
-    parts_dusk: float = 0.3
-    night_deg: float = -6.0
-    """Below this sun (civil dusk) lamps draw things anew."""
-    signal: float = 4.0
-    """Pattern that is due over noise (variances) from which a thing is judged."""
-    part_signal: float = 10.0
-    contrast: float = 6.0
-    """Least contrast in the source, levels per channel."""
-    pixels: float = 60.0
-    """Working pixels per frame, with the ring around it, from which a thing is judged."""
-    part_pixels: float = 20.0
-    rounding: float = 0.3
-    """Variance that codecs and rounding leave per pixel and channel, levels squared."""
-    usual_pixels: float = 100.0
-    """Pixels over the clip from which a thing counts for what is usual."""
-    usual_share: float = 0.6
-    """Share of the usual contrast that is expected of every thing."""
-
-
 class TemporalLimits(Value):
     """What changes between frames that the source does not explain."""
 
@@ -111,7 +76,7 @@ class TemporalLimits(Value):
     """How much better (correlation) a frame must fit its neighbour's source frame to be out of order."""
     boiling_levels: float = 0.6
     """Largest transient darkening beyond source and noise, against the spread of the picture, percent."""
-    stuck_share: float = 0.65
+    stuck_share: float = 0.48
     """Largest share of fine structure that stands still on the screen while the source moves."""
     stuck_motion_share: float = 0.02
     """Travel of the source over the clip, as a share of the width, that makes a tile count as moving."""
@@ -124,6 +89,29 @@ class ColourLimits(Value):
     """Largest change of a place's colour against its surroundings, log2 of channel ratios."""
     darkest_level: float = 28.0
     """Places darker than this (luma) have no colour that could be judged."""
+
+
+class DetailLimits(Value):
+    """Fine detail, what lingers or shines through, and where colour lies."""
+
+    kept: float = 0.45
+    """Least contrast of fine detail (median place) against what coarse structure keeps."""
+    floor_levels: float = 2.0
+    """Fine detail below this (levels, root mean square) is not judged."""
+    noise_times: float = 1.5
+    """... nor below so many times the noise."""
+    judged_share: float = 0.03
+    """Share of tiles that must be judged for an answer."""
+    moved_share: float = 0.3
+    """How different two moments of the source must be (1 - correlation squared) to tell which is shown."""
+    lingering: float = 0.2
+    """Largest share of another moment in what a frame shows."""
+    shining: float = 0.5
+    """Largest share of lasting structure without a cause, in the median place."""
+    colour_beside: float = 0.05
+    """How much better (correlation) the source's colour may fit beside its place."""
+    colour_told: float = 0.2
+    """Correlation with the source's colour from which its place can be told."""
 
 
 class LabelLimits(Value):
@@ -146,6 +134,8 @@ class ConditionLimits(Value):
     """Least probability that the asked class, or one that cannot be told from it, is what is seen."""
     veiled: float = 0.9
     """How well rain or snow must be visible to be excused for looking like fog."""
+    fog_amount_times: float = 2.0
+    """How far (factor) the measured range may lie from the asked one."""
     seam_stops: float = 0.14
     """Largest straight step in brightness across the picture that the source does not have, log2."""
 
@@ -167,9 +157,9 @@ class Thresholds(Value):
     technical: TechnicalLimits = TechnicalLimits()
     structure: StructureLimits = StructureLimits()
     alignment: AlignmentLimits = AlignmentLimits()
-    objects: ObjectLimits = ObjectLimits()
     temporal: TemporalLimits = TemporalLimits()
     colour: ColourLimits = ColourLimits()
+    detail: DetailLimits = DetailLimits()
     condition: ConditionLimits = ConditionLimits()
     labels: LabelLimits = LabelLimits()
 

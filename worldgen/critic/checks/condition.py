@@ -45,7 +45,7 @@ def condition_visible(evidence: Evidence) -> tuple[Finding, ...]:
             value=there,
             threshold=limits.visible,
             unit="0..1",
-            reason=f"{words} was asked for and {'can' if told else 'cannot'} be told from the source",
+            reason=_telling(words, there, limits.visible),
         ),
         Finding(
             check="condition.named",
@@ -53,9 +53,23 @@ def condition_visible(evidence: Evidence) -> tuple[Finding, ...]:
             value=named,
             threshold=limits.named,
             unit="probability",
-            reason=f"{words} was asked for; the candidate looks like {other}",
+            reason=_naming(words, other, named, limits.named, fits, seen.label in _FITS[asked]),
         ),
     )
+
+
+def _telling(words: str, there: float, least: float) -> str:
+    if there >= least:
+        return f"{words} was asked for and can be told from the source"
+    if there > 0:
+        return f"{words} was asked for, {words} is seen, but too weak ({there:.2f} below {least:.2f})"
+    return f"{words} was asked for and cannot be told from the source"
+
+
+def _naming(words: str, other: str, named: float, least: float, fits: bool, is_seen: bool) -> str:
+    if is_seen and not fits:
+        return f"{words} was asked for, {other} is seen, but too weak ({named:.2f} below {least:.2f})"
+    return f"{words} was asked for; the candidate looks like {other}"
 
 
 def shows(d: Difference, faint: float = 1.4) -> dict[ConditionClass, float]:
@@ -127,11 +141,17 @@ def uniform(evidence: Evidence) -> tuple[Finding, ...]:
     """No straight upright seam through the picture that the source does not have."""
     source, view = evidence.source, evidence.candidate
     if not evidence.comparable or source is None or evidence.is_dark:
-        return ()  # headlight cones have upright borders
+        return ()  # headlight cones have upright borders, and lit walls end at corners
     limit = evidence.thresholds.condition.seam_stops
     shown = np.log2(view.small.mean(axis=-1) + 4).mean(axis=0)
     gain = shown - np.log2(source.small.mean(axis=-1) + 4).mean(axis=0)
-    value, at = _straight_step(gain, shown, _near_before_far(evidence, gain.shape))
+    if evidence.veil is not None:
+        # What haze explains at the depth of every pixel is no seam; the rest of the step is.
+        gain = gain - evidence.veil[1]
+        excused = np.zeros((gain.shape[0], gain.shape[1] - 3), np.bool_)
+    else:
+        excused = _near_before_far(evidence, gain.shape)
+    value, at = _straight_step(gain, shown, excused)
     passed = value <= limit
     reason = (
         "no straight seam across the picture"
@@ -148,6 +168,35 @@ def uniform(evidence: Evidence) -> tuple[Finding, ...]:
             unit="stops",
             reason=reason,
             places=whole,
+        ),
+    )
+
+
+def fog_amount(evidence: Evidence) -> tuple[Finding, ...]:
+    """The optical range that the candidate shows against the asked one; for information, never a reject.
+
+    Only where depth is metric and the haze model explains what changed.
+    """
+    spec, geometry, veil = evidence.spec, evidence.geometry, evidence.veil
+    if not evidence.comparable or spec is None or veil is None or geometry is None or not geometry.is_metric:
+        return ()
+    asked = spec.fog_mor_m or spec.dust_mor_m
+    fit, times = veil[0], evidence.thresholds.condition.fog_amount_times
+    if asked is None or fit.airlight <= 0 or fit.gain <= 0:
+        return ()
+    low, high = fit.interval_m
+    return (
+        Finding(
+            check="condition.fog_amount",
+            passed=low / times <= asked <= high * times,
+            value=fit.mor_m,
+            threshold=asked,
+            unit="m",
+            severity="info",
+            reason=(
+                f"an optical range of {asked:.0f} m was asked for; {low:.0f} to {high:.0f} m is measured "
+                f"({fit.unexplained:.0%} of the change is not explained by haze)"
+            ),
         ),
     )
 
