@@ -15,8 +15,8 @@ from worldgen.bench.critic.split import test_seed
 from worldgen.bench.critic.table import markdown, summary
 from worldgen.bench.critic.trial import MAKERS, Bench, Trial
 
-FULL_SCENES = 100
-"""6 goods and 13 kinds of defects each: 600 goods, and 1,300 defects less those that cannot be seen."""
+FULL_SCENES = 84
+"""6 goods and 13 kinds of defects each: 504 goods, and 1,092 defects less those that cannot be seen."""
 _KINDS_PER_SCENE = 13
 _SAMPLE_SECONDS = 45.0
 
