@@ -59,6 +59,39 @@ class AlignmentLimits(Value):
     """Largest displacement of the fourth-worst region, working pixels, in the median frame."""
 
 
+class ObjectLimits(Value):
+    """How well things and their parts follow the source's pattern; correlations, -1..1."""
+
+    frames: int = 5
+    """Frames over which a whole thing is judged; parts are judged over the clip."""
+    pattern: float = 0.5
+    """Least correlation of a thing with itself in the source."""
+    pattern_dusk: float = 0.42
+    pattern_snow: float = 0.15
+    pattern_haze: float = 0.15
+    haze_signal: float = 30.0
+    """As `signal`, where haze hides more than the noise of flat areas tells."""
+    parts: float = 0.4
+    """Least correlation of a ninth of a thing."""
+    parts_dusk: float = 0.3
+    night_deg: float = -6.0
+    """Below this sun (civil dusk) lamps draw things anew."""
+    signal: float = 4.0
+    """Pattern that is due over noise (variances) from which a thing is judged."""
+    part_signal: float = 10.0
+    contrast: float = 6.0
+    """Least contrast in the source, levels per channel."""
+    pixels: float = 60.0
+    """Working pixels per frame, with the ring around it, from which a thing is judged."""
+    part_pixels: float = 20.0
+    rounding: float = 0.3
+    """Variance that codecs and rounding leave per pixel and channel, levels squared."""
+    usual_pixels: float = 100.0
+    """Pixels over the clip from which a thing counts for what is usual."""
+    usual_share: float = 0.6
+    """Share of the usual contrast that is expected of every thing."""
+
+
 class TemporalLimits(Value):
     """What changes between frames that the source does not explain."""
 
@@ -157,6 +190,7 @@ class Thresholds(Value):
     technical: TechnicalLimits = TechnicalLimits()
     structure: StructureLimits = StructureLimits()
     alignment: AlignmentLimits = AlignmentLimits()
+    objects: ObjectLimits = ObjectLimits()
     temporal: TemporalLimits = TemporalLimits()
     colour: ColourLimits = ColourLimits()
     detail: DetailLimits = DetailLimits()
