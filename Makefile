@@ -24,11 +24,11 @@ demo: $(STAMP)  ## record a proving-ground drive, make six judged variants, writ
 # The page tests drive a real browser, in a process of their own: beside Ray and many files, on a full
 # machine, Playwright was once seen to spin without end, and a timeout by signal does not reach it there.
 test: $(STAMP)  ## the tests that need no GPU, no account and no network
-	$(PY) -m pytest -q --timeout-method=thread tests/web
+	$(PY) -m pytest -q tests/web
 	$(PY) -m pytest -q -n auto --dist loadfile -m "not bench and not slow and not gpu" --ignore=tests/web
 
 test-all: $(STAMP)
-	$(PY) -m pytest -q --timeout-method=thread tests/web
+	$(PY) -m pytest -q tests/web
 	$(PY) -m pytest -q -n auto --dist loadfile -m "not bench and not gpu" --ignore=tests/web
 
 check: $(STAMP)  ## format, lint, types, imports
