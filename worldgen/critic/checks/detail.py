@@ -136,7 +136,9 @@ def nothing_shines_through(evidence: Evidence) -> tuple[Finding, ...]:
         flow = source.flow(i)
         lasts = here[0] * pull(there[0], flow)
         power = (here[1] * here[1] + there[1] * there[1]) / 2
-        total += np.stack([tile_sum(lasts, tile), tile_sum(power, tile)])
+        total += np.stack(
+            [tile_sum(np.asarray(lasts, np.float32), tile), tile_sum(np.asarray(power, np.float32), tile)]
+        )
     share = np.sqrt(np.maximum(total[0], 0) / (total[1] + limits.floor_levels * tile * tile))
     value = float(np.median(share[_upright(evidence, share.shape)]))
     passed = value <= limits.shining
@@ -185,7 +187,7 @@ def _bands(plane: Plane) -> tuple[Plane, Plane]:
 def _middle(plane: Plane) -> Plane:
     """Structure of middle size at half size, clipped so that one strong edge does not speak for all."""
     half = cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return np.clip(half - cv2.GaussianBlur(half, (0, 0), 3.0), -24, 24).astype(np.float32)
+    return np.asarray(np.clip(half - cv2.GaussianBlur(half, (0, 0), 3.0), -24, 24), dtype=np.float32)
 
 
 def _finding(
