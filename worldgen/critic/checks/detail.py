@@ -58,6 +58,8 @@ def fine_detail(evidence: Evidence) -> tuple[Finding, ...]:
             "of the coarse contrast",
             f"fine detail keeps {value:.0%} of the contrast that coarse structure keeps",
             () if passed else (Place(first_frame=0, last_frame=len(view) - 1),),
+            # Not yet measured on defects of its kind, so it asks for a look and does not reject.
+            severity="review",
         ),
     )
 
@@ -111,6 +113,8 @@ def nothing_lingers(evidence: Evidence) -> tuple[Finding, ...]:
             if passed
             else f"{worst:.0%} of what a frame shows is what the source showed {when}",
             () if passed else (Place(first_frame=0, last_frame=len(view) - 1),),
+            # Not yet measured on defects of its kind, so it asks for a look and does not reject.
+            severity="review",
         ),
     )
 
@@ -151,6 +155,8 @@ def nothing_shines_through(evidence: Evidence) -> tuple[Finding, ...]:
             "share",
             f"{value:.0%} of the structure lasts without a cause in the source, everywhere",
             () if passed else (Place(first_frame=0, last_frame=len(view) - 1),),
+            # Not yet measured on defects of its kind, so it asks for a look and does not reject.
+            severity="review",
         ),
     )
 
