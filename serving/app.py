@@ -18,25 +18,25 @@ def build_app(config: ServiceConfig) -> Any:  # noqa: ANN401 -- Ray's Applicatio
     from ray import serve
 
     scratch = str(config.scratch)
-    # Two ongoing requests: the one that generates and the one that waits behind its lock.
+    # One generates, others wait behind its lock, and being told to stop must get through.
     generator = serve.deployment(
         Worker,
         name="generator",
-        max_ongoing_requests=2,
+        max_ongoing_requests=8,
         ray_actor_options={"num_cpus": config.generator_cpus},
     ).bind(config.model, scratch)
     critic = serve.deployment(
         Worker, name="critic", max_ongoing_requests=4, ray_actor_options={"num_cpus": config.critic_cpus}
     ).bind(config.model, scratch)
     runner = serve.deployment(
-        Runner, name="runner", max_ongoing_requests=200, ray_actor_options={"num_cpus": 0.1}
+        Runner, name="runner", max_ongoing_requests=800, ray_actor_options={"num_cpus": 0.1}
     ).bind(config, generator, critic)
     ingress = serve.deployment(
         serve.ingress(lambda: build_http(config, serve.get_deployment_handle("runner", APPLICATION)))(
             Ingress
         ),
         name="ingress",
-        max_ongoing_requests=200,
+        max_ongoing_requests=800,
         ray_actor_options={"num_cpus": 0.1},
     )
     return ingress.bind(runner)

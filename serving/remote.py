@@ -1,6 +1,5 @@
 """Remote steps: the spine's awaitables over Ray Serve handles."""
 
-import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -26,6 +25,7 @@ class RemoteSteps:
 
     def __init__(self, generator: Any, critic: Any) -> None:  # noqa: ANN401 -- Ray's handles are untyped
         self._generator = generator.options(stream=True)
+        self._control = generator
         self._critic = critic
 
     async def extract(self, source: Source, kinds: frozenset[ControlKind]) -> Material:
@@ -46,11 +46,9 @@ class RemoteSteps:
             ended = True
         finally:
             if not ended:
+                # A cancelled response returns before the replica has left the model; being told does not.
+                await self._control.stop.remote(plan.attempt_id)
                 response.cancel()
-                # The stream ends when the replica has left the model; until then this waits.
-                with contextlib.suppress(BaseException):
-                    async for _ in response:
-                        pass
 
     async def judge(self, case: Case) -> Verdict:
         """Judge far."""

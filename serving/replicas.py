@@ -30,22 +30,36 @@ class Worker:
     def __init__(self, model: str, scratch: str) -> None:
         self.assembly = Assembly(Scratch(Path(scratch), shared=True), model=model)
         self._one_generation = asyncio.Lock()
+        self._running: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
 
     async def extract(self, source: Source, kinds: frozenset[ControlKind]) -> Material:
         """Extract in a worker thread, so that health checks are answered meanwhile."""
         return await self.assembly.extract(source, kinds)
 
     async def generate(self, plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
-        """Stream a generation; one at a time. Cancelling the request sets the model's stop flag."""
-        async with self._one_generation:
-            stream = stream_in_thread(self.assembly.model.generate, plan)
-            try:
-                async for event in stream:
-                    yield event
-            finally:
-                # Runs in the replica when Serve cancels the request: the thread has left the model
-                # before this returns, so no event and no file can follow.
-                await stream.aclose()
+        """Stream a generation; one at a time; `stop` ends it within one step."""
+        stopped, left = asyncio.Event(), asyncio.Event()
+        self._running[plan.attempt_id] = (stopped, left)
+        try:
+            async with self._one_generation:
+                stream = stream_in_thread(self.assembly.model.generate, plan)
+                try:
+                    async for event in stream:
+                        if stopped.is_set():
+                            return
+                        yield event
+                finally:
+                    await stream.aclose()
+        finally:
+            self._running.pop(plan.attempt_id, None)
+            left.set()
+
+    async def stop(self, attempt_id: str) -> None:
+        """End a generation; returns when the model has been left, so that no event and no file follows."""
+        if attempt_id in self._running:
+            stopped, left = self._running[attempt_id]
+            stopped.set()
+            await left.wait()
 
     async def judge(self, case: Case) -> Verdict:
         """Judge in a worker thread."""

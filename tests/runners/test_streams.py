@@ -12,6 +12,7 @@ from worldgen.datatypes import Candidate, GenerationPlan, Progress
 from worldgen.media.near import stream_in_thread
 
 FRAMES = 12
+LONG = 240
 Stream = Callable[[GenerationPlan], AsyncGenerator[Progress | Candidate, None]]
 
 
@@ -19,12 +20,12 @@ async def _events(stream: AsyncGenerator[Progress | Candidate, None]) -> list[Pr
     return [event async for event in stream]
 
 
-def _is_counted(events: list[Progress | Candidate]) -> None:
+def _is_counted(events: list[Progress | Candidate], frames: int) -> None:
     steps = [e for e in events if isinstance(e, Progress)]
     assert isinstance(events[-1], Candidate)
     assert [e.step for e in steps] == list(range(1, steps[0].steps + 1))
-    assert len(steps) == FRAMES * steps[0].chunks
-    assert events[-1].video.frames == FRAMES
+    assert len(steps) == frames * steps[0].chunks
+    assert events[-1].video.frames == frames
 
 
 async def _leave_after(stream: AsyncGenerator[Progress | Candidate, None], count: int) -> int:
@@ -48,13 +49,21 @@ def prepared(tmp_path: Path):
     assembly.close()
 
 
+@pytest.fixture
+def prepared_long(tmp_path: Path):
+    """A generation that is far from done when somebody leaves after a few steps."""
+    assembly, _, plan = planned(tmp_path, frames=LONG, size=(480, 270))
+    yield tmp_path, assembly, plan
+    assembly.close()
+
+
 def test_a_thread_counts_every_step(prepared) -> None:
     _, assembly, plan = prepared
-    _is_counted(asyncio.run(_events(stream_in_thread(assembly.model.generate, plan))))
+    _is_counted(asyncio.run(_events(stream_in_thread(assembly.model.generate, plan))), FRAMES)
 
 
-def test_leaving_a_thread_stops_it_before_the_close_returns(prepared) -> None:
-    folder, assembly, plan = prepared
+def test_leaving_a_thread_stops_it_before_the_close_returns(prepared_long) -> None:
+    folder, assembly, plan = prepared_long
     before = _files(folder)
     reached: list[int] = []
 
@@ -70,12 +79,12 @@ def test_leaving_a_thread_stops_it_before_the_close_returns(prepared) -> None:
         return at_return
 
     at_return = asyncio.run(leave())
-    assert len(reached) == at_return < FRAMES, "the model went on after the stream was closed"
+    assert len(reached) == at_return < LONG, "the model went on after the stream was closed"
     assert _files(folder) == before, "a cancelled generation left a file"
 
 
-def test_cancelling_the_reading_task_stops_the_thread(prepared) -> None:
-    folder, assembly, plan = prepared
+def test_cancelling_the_reading_task_stops_the_thread(prepared_long) -> None:
+    folder, assembly, plan = prepared_long
     before = _files(folder)
 
     async def cancel() -> None:
@@ -89,11 +98,11 @@ def test_cancelling_the_reading_task_stops_the_thread(prepared) -> None:
     assert _files(folder) == before
 
 
-def test_an_actor_counts_every_step_and_stops(prepared, local_ray) -> None:
+def test_an_actor_counts_every_step_and_stops(prepared_long, local_ray) -> None:
     from cluster.remote import ActorSteps
     from cluster.workers import Worker
 
-    folder, _, plan = prepared
+    folder, _, plan = prepared_long
     actor = (
         local_ray.remote(num_cpus=1)(Worker)
         .options(max_concurrency=8)
@@ -111,18 +120,18 @@ def test_an_actor_counts_every_step_and_stops(prepared, local_ray) -> None:
         return events, at_return - base, later - base
 
     events, at_return, later = asyncio.run(both())
-    _is_counted(events)
-    assert later == at_return < FRAMES, "the actor went on after the stream was closed"
+    _is_counted(events, LONG)
+    assert later == at_return < LONG, "the actor went on after the stream was closed"
     local_ray.kill(actor)
 
 
-def test_serve_counts_every_step_and_stops(prepared, local_ray) -> None:
+def test_serve_counts_every_step_and_stops(prepared_long, local_ray) -> None:
     from ray import serve
 
     from serving.remote import RemoteSteps
     from serving.replicas import Worker
 
-    folder, _, plan = prepared
+    folder, _, plan = prepared_long
     serve.start(http_options={"host": "127.0.0.1", "port": 0})
     app = serve.deployment(Worker, name="generator", max_ongoing_requests=2).bind(
         "physics", str(folder / "scratch")
@@ -143,5 +152,5 @@ def test_serve_counts_every_step_and_stops(prepared, local_ray) -> None:
         events, clean = asyncio.run(both())
     finally:
         serve.delete("streams")
-    _is_counted(events)
+    _is_counted(events, LONG)
     assert clean, "the replica wrote a file after the stream was closed"
