@@ -87,7 +87,6 @@ def _gain(
 
 def _likeness(
     s: Signatures,
-    # Review: on unseen scenes it failed a third of honest physics too; see the README's table.
     gain: npt.NDArray[np.float32],
     least_pixels: float,
     limits: ObjectLimits,
@@ -147,6 +146,7 @@ def _finding(
         else f"{what} {int(evidence.objects[0][thing])} does not look as in the source from frame {at} on"
     )
     places = () if passed else (evidence.object_place(at, at + frames - 1, thing),)
+    # Review: on unseen scenes it failed a third of honest physics, too; see the table in README.md.
     return _made(check, passed, value, limit, reason, places, "review")
 
 
