@@ -55,17 +55,16 @@ def test_nothing_names_this_machine() -> None:
     tracked = subprocess.run(
         ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False
     ).stdout.split()
-    pattern = re.compile(
-        r"(?<![\w.])/(?:work|root|home)/[a-z]|pypi\.org|pythonhosted|registry\.npmjs|deb\.debian"
+    # Put together here, so that this file passes its own rule.
+    homes = "|".join(("work", "root", "home"))
+    hosts = "|".join(
+        re.escape(".".join(parts)) for parts in (("pypi", "org"), ("registry", "npmjs"), ("deb", "debian"))
     )
+    pattern = re.compile(rf"(?<![\w.])/(?:{homes})/[a-z]|{hosts}|{'python' + 'hosted'}")
     hits = []
     for name in tracked:
         path = ROOT / name
-        if (
-            path.suffix in (".png", ".jpg", ".npz", ".safetensors")
-            or not path.is_file()
-            or "test_rules" in name
-        ):
+        if path.suffix in (".png", ".jpg", ".npz", ".safetensors") or not path.is_file():
             continue
         if pattern.search(path.read_text(errors="ignore")):
             hits.append(name)
