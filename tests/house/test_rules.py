@@ -56,7 +56,7 @@ def test_nothing_names_this_machine() -> None:
         ["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=False
     ).stdout.split()
     # Put together here, so that this file passes its own rule.
-    homes = "|".join(("work", "root", "home"))
+    homes = "work|root|home"
     hosts = "|".join(
         re.escape(".".join(parts)) for parts in (("pypi", "org"), ("registry", "npmjs"), ("deb", "debian"))
     )
