@@ -14,8 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 from cluster.manifest import ManifestLine, read_manifest
-from cluster.workers import Runner, Worker
-from worldgen.assembly import write_results_page
+from cluster.workers import Runner
+from worldgen.assembly import Worker, write_results_page
 from worldgen.errors import WorldgenError
 
 

@@ -1,7 +1,6 @@
-"""Actors of a bulk job: workers that hold a model and a critic, and runners that run the spine."""
+"""Actors of a bulk job: runners that run the spine against shared workers."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -9,75 +8,11 @@ from cluster.manifest import ManifestLine
 from cluster.remote import ActorSteps
 from worldgen.assembly import Assembly, publish, specs_of
 from worldgen.catalog import Catalog
-from worldgen.datatypes import (
-    Candidate,
-    Case,
-    ControlKind,
-    Failure,
-    GenerationPlan,
-    Material,
-    Progress,
-    Source,
-    Verdict,
-)
+from worldgen.datatypes import Failure
 from worldgen.errors import WorldgenError
-from worldgen.media.near import stream_in_thread
 from worldgen.media.scratch import Scratch
 from worldgen.pipeline import Limits, make_variants
 from worldgen.sources.open import open_source
-
-
-class Worker:
-    """Extracts, generates and judges near, for runners in other processes.
-
-    Args:
-        model: Name of the world model.
-        scratch: Folder that all actors can read.
-    """
-
-    def __init__(self, model: str, scratch: str) -> None:
-        self.assembly = Assembly(Scratch(Path(scratch), shared=True), model=model)
-        self._one_generation = asyncio.Lock()
-        self._running: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
-        self.steps_done = 0
-
-    async def extract(self, source: Source, kinds: frozenset[ControlKind]) -> Material:
-        """Extract in a worker thread."""
-        return await self.assembly.extract(source, kinds)
-
-    async def generate(self, plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
-        """Stream a generation; one at a time; `stop` ends it within one step."""
-        stopped, left = asyncio.Event(), asyncio.Event()
-        self._running[plan.attempt_id] = (stopped, left)
-        try:
-            async with self._one_generation:
-                stream = stream_in_thread(self.assembly.model.generate, plan)
-                try:
-                    async for event in stream:
-                        if stopped.is_set():
-                            return
-                        self.steps_done += 1
-                        yield event
-                finally:
-                    await stream.aclose()
-        finally:
-            del self._running[plan.attempt_id]
-            left.set()
-
-    async def stop(self, attempt_id: str) -> None:
-        """End a generation; returns when the model has been left."""
-        if attempt_id in self._running:
-            stopped, left = self._running[attempt_id]
-            stopped.set()
-            await left.wait()
-
-    async def judge(self, case: Case) -> Verdict:
-        """Judge in a worker thread."""
-        return await self.assembly.judge(case)
-
-    async def counted(self) -> int:
-        """Say how many events were streamed, for tests and for people."""
-        return self.steps_done
 
 
 class Runner:

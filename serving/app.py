@@ -7,8 +7,8 @@ from typing import Any
 
 from serving.config import ServiceConfig
 from serving.http import build_http
-from serving.replicas import Worker
 from serving.runner import Runner
+from worldgen.assembly import Worker
 
 APPLICATION = "worldgen"
 
@@ -24,10 +24,10 @@ def build_app(config: ServiceConfig) -> Any:  # noqa: ANN401 -- Ray's Applicatio
         name="generator",
         max_ongoing_requests=8,
         ray_actor_options={"num_cpus": config.generator_cpus},
-    ).bind(config.model, scratch)
+    ).bind(config.model, scratch, config.parameters)
     critic = serve.deployment(
         Worker, name="critic", max_ongoing_requests=4, ray_actor_options={"num_cpus": config.critic_cpus}
-    ).bind(config.model, scratch)
+    ).bind(config.model, scratch, config.parameters)
     runner = serve.deployment(
         Runner, name="runner", max_ongoing_requests=800, ray_actor_options={"num_cpus": 0.1}
     ).bind(config, generator, critic)

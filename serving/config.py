@@ -15,6 +15,8 @@ class ServiceConfig(BaseModel):
     out: Path = Path("runs")
     """Folder of results, uploads and scratch."""
     model: str = "physics"
+    parameters: dict[str, float | int | str | bool] = {}
+    """Of the model, in place of its own."""
     source_roots: tuple[Path, ...] = ()
     """Folders that a job may name paths in; empty: uploads only."""
     max_upload_bytes: int = 2 << 30

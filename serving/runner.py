@@ -32,7 +32,9 @@ class Runner:
         self.catalog = Catalog(config.out)
         self.steps = RemoteSteps(generator, critic)
         # Names and contracts only; its model is never asked to generate.
-        self.assembly = Assembly(Scratch(config.scratch, shared=True), model=config.model)
+        self.assembly = Assembly(
+            Scratch(config.scratch, shared=True), model=config.model, parameters=config.parameters
+        )
         self.jobs: dict[str, Job] = {}
         self._one_job = asyncio.Semaphore(1)
 

@@ -36,11 +36,16 @@ def cv_blur(picture: np.ndarray) -> np.ndarray:
 
 
 def planned(
-    folder: Path, *, frames: int = 12, shared: bool = True, size: tuple[int, int] = (160, 90)
+    folder: Path,
+    *,
+    frames: int = 12,
+    shared: bool = True,
+    size: tuple[int, int] = (160, 90),
+    model: str = "physics",
 ) -> tuple[Assembly, Source, GenerationPlan]:
     """An assembly over `folder` and a plan for fog; physics takes one step per frame, in one chunk."""
     clip = small_clip(folder / "clip.mp4", frames=frames, size=size)
-    assembly = Assembly(Scratch(folder / "scratch", shared=shared))
+    assembly = Assembly(Scratch(folder / "scratch", shared=shared), model=model)
     source = open_source(clip)
     material = assembly.extractor.extract(source, frozenset())
     spec = Spec(name="fog", fog_mor_m=80.0, seed=3)

@@ -127,7 +127,17 @@ class ContractError(BadInput):
 
     border = "contract"
     reasons = frozenset(
-        {"unexpected", "frames", "fps", "size", "controls", "needs", "unknown_model", "missing_weights"}
+        {
+            "unexpected",
+            "frames",
+            "fps",
+            "size",
+            "controls",
+            "needs",
+            "unknown_model",
+            "missing_weights",
+            "parameters",
+        }
     )
 
 

@@ -16,11 +16,13 @@ from worldgen.assembly.recording import record, write_controls
 from worldgen.assembly.specs import specs_of
 from worldgen.assembly.stressing import stress
 from worldgen.assembly.wiring import Assembly, assembled
+from worldgen.assembly.working import Worker
 
 __all__ = [
     "Assembly",
     "Augmented",
     "Options",
+    "Worker",
     "assembled",
     "augment",
     "augment_async",

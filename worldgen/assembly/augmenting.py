@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,8 @@ class Options:
     """What `augment` may be told beside source, specs and out."""
 
     model: str = "physics"
+    parameters: dict[str, float | int | str | bool] = field(default_factory=dict)
+    """Of the model, in place of its own."""
     camera: str | None = None
     labels: str | Path | None = None
     calibration: str | Path | None = None
@@ -146,7 +148,7 @@ async def augment_async(
     variants: list[Variant] = []
     failures: list[Failure] = []
     folders: dict[str, Path] = {}
-    with assembled(model=options.model) as assembly:
+    with assembled(model=options.model, parameters=options.parameters) as assembly:
         check_needs(source, assembly.model.profile)
         identity = assembly.identity(source, wanted)
         names = {assembly.variant_id(source, spec, identity): spec for spec in wanted}

@@ -27,7 +27,7 @@ def estimate(path: str | Path, specs: Specs, options: Options) -> dict[str, Any]
     """
     source = source_of(path, options)
     rows = []
-    with assembled(model=options.model) as assembly:
+    with assembled(model=options.model, parameters=options.parameters) as assembly:
         profile = assembly.model.profile
         fit_to(source, profile)
         condition = source.condition or estimate_condition(

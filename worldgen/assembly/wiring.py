@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +43,7 @@ class Assembly:
     Args:
         scratch: Where arrays live meanwhile.
         model: Name of a configured world model.
+        parameters: Of the model, in place of its own.
         critic_config: Name of a threshold file in configs/critic.
         policy: What follows a rejection.
     """
@@ -52,6 +53,7 @@ class Assembly:
         scratch: Scratch,
         *,
         model: str = "physics",
+        parameters: Mapping[str, float | int | str | bool] | None = None,
         critic_config: str = "measured",
         policy: RetryPolicy | None = None,
         media_limits: MediaLimits | None = None,
@@ -68,7 +70,7 @@ class Assembly:
             estimate_condition=estimate_condition,
             read_scene=read_source_scene,
         )
-        self.model = build_model(model, scratch)
+        self.model = build_model(model, scratch, parameters)
         self.critic = build_critic(scratch, critic_config)
         # One thread each: judging one variant overlaps generating the next, and two generations never
         # share the model.

@@ -8,7 +8,15 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from worldgen.cli.output import VERDICT_STYLE, JsonOption, console, errors, print_json, reporting
+from worldgen.cli.output import (
+    VERDICT_STYLE,
+    JsonOption,
+    console,
+    errors,
+    print_json,
+    reporting,
+)
+from worldgen.cli.parameters import SetOption, parameters_of
 from worldgen.datatypes import CONTROL_KINDS, ControlKind, Failure, Outcome, Variant
 from worldgen.datatypes import Progress as Step
 from worldgen.errors import ConfigError
@@ -91,6 +99,7 @@ def augment_command(
         str | None, typer.Option(help="The clip's own condition, if you know it better than we estimate it.")
     ] = None,
     model: Annotated[str, typer.Option(help="World model; see `worldgen models`.")] = "physics",
+    settings: SetOption = None,
     seed: Annotated[int, typer.Option(help="Same seed, same frames.")] = 0,
     server: Annotated[str | None, typer.Option(help="Run on a worldgen server instead of here.")] = None,
     strict: Annotated[bool, typer.Option(help="Exit with 3 when a variant was not accepted.")] = False,
@@ -115,6 +124,7 @@ def augment_command(
             return
         options = Options(
             model=model,
+            parameters=parameters_of(settings),
             camera=camera,
             labels=labels,
             calibration=calibration,

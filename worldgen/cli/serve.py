@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from worldgen.cli.output import console, reporting
+from worldgen.cli.parameters import SetOption, parameters_of
 from worldgen.errors import ConfigError
 
 
@@ -16,6 +17,7 @@ def serve_command(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of uploads and results.")] = Path("runs"),
     model: Annotated[str, typer.Option(help="World model; see `worldgen models`.")] = "physics",
+    settings: SetOption = None,
     source_root: Annotated[
         list[Path] | None, typer.Option(help="A folder whose clips jobs may name by path; repeatable.")
     ] = None,
@@ -36,11 +38,17 @@ def serve_command(
             raise ConfigError(
                 message, reason="missing_extra", hint='pip install "worldgen[serve]"'
             ) from error
+    with reporting(as_json=False):
+        from worldgen.models.build import profile_of
+
+        parameters = parameters_of(settings)
+        profile_of(model, parameters)
     config = ServiceConfig(
         host=host,
         port=port,
         out=out.resolve(),
         model=model,
+        parameters=parameters,
         source_roots=tuple(root.resolve() for root in source_root or ()),
     )
     if host not in ("127.0.0.1", "::1", "localhost"):

@@ -1,10 +1,10 @@
-"""Replicas: the near steps, each in a process of its own. Plain classes; Ray wraps them in app.py."""
+"""The worker: the near steps as one object, for a process of its own. Plain; runners wrap it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
-from worldgen.assembly import Assembly
+from worldgen.assembly.wiring import Assembly
 from worldgen.datatypes import (
     Candidate,
     Case,
@@ -20,15 +20,19 @@ from worldgen.media.scratch import Scratch
 
 
 class Worker:
-    """Extracts, generates and judges near; one process holds what it needs of the three.
+    """Extracts, generates and judges near, for runners in other processes.
 
     Args:
         model: Name of the world model.
-        scratch: Folder that all replicas of this machine can read.
+        scratch: Folder that all processes of this machine can read.
+        parameters: Of the model, in place of its own.
     """
 
-    def __init__(self, model: str, scratch: str) -> None:
-        self.assembly = Assembly(Scratch(Path(scratch), shared=True), model=model)
+    def __init__(
+        self, model: str, scratch: str, parameters: Mapping[str, float | int | str | bool] | None = None
+    ) -> None:
+        self.assembly = Assembly(Scratch(Path(scratch), shared=True), model=model, parameters=parameters)
+        self.steps_done = 0
         self._one_generation = asyncio.Lock()
         self._running: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
 
@@ -47,6 +51,7 @@ class Worker:
                     async for event in stream:
                         if stopped.is_set():
                             return
+                        self.steps_done += 1
                         yield event
                 finally:
                     await stream.aclose()
@@ -65,5 +70,9 @@ class Worker:
         """Judge in a worker thread."""
         return await self.assembly.judge(case)
 
+    async def counted(self) -> int:
+        """Say how many events were streamed, for tests and for people."""
+        return self.steps_done
+
     def check_health(self) -> None:
-        """Answer Serve's health check: assembled means ready."""
+        """Answer a health check: assembled means ready."""
