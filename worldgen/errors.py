@@ -6,6 +6,7 @@
     |   |-- LabelError        labels.*     labels or calibration that do not fit the source
     |   |-- SpecError         spec.*       a condition that is unknown, out of range or contradictory
     |   |-- ContractError     contract.*   a request that a world model cannot take
+    |   |-- WeightsError      weights.*    weights of a network: missing, gated, damaged, not to be trusted
     |   |-- ConfigError       config.*     a configuration file or an option
     |   `-- OutputError       output.*     a place that cannot be written
     |-- ExtractError          extract.*    geometry and control maps
@@ -100,6 +101,7 @@ class SourceError(BadInput):
             "damaged",
             "mixed_sizes",
             "missing_fps",
+            "bad_caption",
         }
     )
 
@@ -137,6 +139,29 @@ class ContractError(BadInput):
             "unknown_model",
             "missing_weights",
             "parameters",
+        }
+    )
+
+
+class WeightsError(BadInput):
+    """Weights of a network that are missing, gated, damaged or not to be trusted."""
+
+    border = "weights"
+    reasons = frozenset(
+        {
+            "unexpected",
+            "unknown_model",
+            "missing",
+            "incomplete",
+            "damaged",
+            "unpinned",
+            "changed",
+            "refused_format",
+            "gated",
+            "not_found",
+            "offline",
+            "unreachable",
+            "disk_full",
         }
     )
 
@@ -198,6 +223,7 @@ class ServiceError(WorldgenError):
             "busy",
             "failed",
             "timeout",
+            "bad_answer",
         }
     )
 

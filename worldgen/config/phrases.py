@@ -45,7 +45,7 @@ _FILLERS: Final = frozenset(
     {"and", "with", "at", "in", "on", "a", "an", "the", "of", "by", "very", "extremely", "weather", "time"}
 )
 _LEVELS: Final = frozenset({"light", "moderate", "heavy", "dense", "thick", "strong", "low", "clear"})
-_NOT_SET: Final = frozenset({"name", "seed", "keep", "control_weights"})
+_NOT_SET: Final = frozenset({"name", "seed", "keep", "control_weights", "prompt"})
 _FIELDS: Final = tuple(f for f in Spec.model_fields if f not in _NOT_SET)
 
 

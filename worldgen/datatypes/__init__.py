@@ -6,7 +6,7 @@ or sent over a wire are frozen pydantic models with a canonical digest.
 
 from worldgen.datatypes.audit import Audit, AuditFile, Decision
 from worldgen.datatypes.calibration import Camera, CameraModel
-from worldgen.datatypes.candidate import Candidate, Progress
+from worldgen.datatypes.candidate import Candidate, GuardrailRecord, Progress
 from worldgen.datatypes.case import Case
 from worldgen.datatypes.clip import Clip, Frames, VideoRef
 from worldgen.datatypes.condition import Condition, ConditionClass
@@ -70,6 +70,7 @@ __all__ = [
     "GenerationPlan",
     "Geometry",
     "GeometryRef",
+    "GuardrailRecord",
     "IgnoreRegion",
     "Keep",
     "Labels",

@@ -1,5 +1,7 @@
 """A candidate: generated, not yet judged; and the progress that comes before it."""
 
+from typing import Literal
+
 from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.digest import Value
 
@@ -16,6 +18,21 @@ class Progress(Value):
     seconds_left: float | None = None
 
 
+class GuardrailRecord(Value):
+    """Which guardrail was asked for, and what of it really looked at this candidate."""
+
+    requested: str = "off"
+    """As configured: off, words or cosmos."""
+    text: Literal["off", "passed", "blocked"] = "off"
+    """What became of the prompt and the negative prompt."""
+    video: Literal["off", "passed", "blocked"] = "off"
+    """What became of the frames."""
+    faces_blurred: bool = False
+    """Whether the guardrail changed frames."""
+    version: str = ""
+    """Of what looked: package or list, with its version."""
+
+
 class Candidate(Value):
     """The encoded file that users get, before any verdict."""
 
@@ -26,6 +43,8 @@ class Candidate(Value):
     """The condition as rendered, in the model's own numbers (labels carry it)."""
     blocked: str = ""
     """A guardrail's reason; the candidate then has no meaning and is rejected with one finding."""
+    guardrail: GuardrailRecord | None = None
+    """None for models that have none."""
     seconds: dict[str, float] = {}
     counters: dict[str, int] = {}
     """Encodes, cache hits and the like."""

@@ -35,6 +35,8 @@ class ModelProfile(Value):
     """What it can take away from a source; a spec that needs more is `unsupported`."""
     makes: frozenset[str] = frozenset()
     """Spec fields it can render; empty: all."""
+    prompt_style: Literal["plain", "structured"] = "plain"
+    """How the model reads its prompt: a paragraph, or Cosmos 3's JSON caption."""
     memory_gib: float = 0.0
     license: str = ""
     verified_with_real_weights: bool = False

@@ -33,6 +33,8 @@ class Source(Value):
     """Given by the user or the simulator; None means: estimate it."""
     sensors: dict[str, str] = {}
     """Sensor or control kind -> file or folder: depth, semantic, instance, flow, pose, scene, edge, seg..."""
+    caption: str = ""
+    """What the clip shows, in words or as Cosmos 3's JSON caption; only models that read text use it."""
     carla_version: str = ""
     license: str = ""
     notes: tuple[str, ...] = ()

@@ -56,6 +56,8 @@ class Spec(Value):
     keep: Keep = Keep()
     control_weights: dict[ControlKind, Annotated[float, Field(ge=0.0, le=2.0)]] = Field(default_factory=dict)
     """Of a diffusion world model; empty means the model's preset."""
+    prompt: Annotated[str, Field(max_length=60_000)] = ""
+    """Words for a model that reads text, in place of those made from this spec and the source's caption."""
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
     @model_validator(mode="after")
@@ -81,7 +83,8 @@ class Spec(Value):
     @property
     def identity(self) -> str:
         """Digest of all that decides the result: everything but the name."""
-        return digest(self.model_dump(mode="json", exclude={"name"}))
+        unnamed = {"name"} if self.prompt else {"name", "prompt"}
+        return digest(self.model_dump(mode="json", exclude=unnamed))
 
     @property
     def changes(self) -> dict[str, float | int]:
@@ -117,6 +120,11 @@ class Spec(Value):
 
         What the spec leaves alone stays: puddles at night are night, overcast on a wet road is wet.
         """
+        whole = self.over(condition)
+        return _class_of(whole, whole.clouds_okta) or condition.label
+
+    def over(self, condition: Condition) -> "Spec":
+        """Fill in what this spec leaves alone from a source's condition, so that it says all there is."""
         kept: dict[str, float] = {}
         if condition.label in _SUN:
             kept["sun_elevation_deg"] = _SUN[condition.label]
@@ -137,8 +145,7 @@ class Spec(Value):
             kept.pop("fog_mor_m", None)
         if set_here.get("snow_mm_h"):
             kept.pop("rain_mm_h", None)
-        whole = self.model_copy(update={k: v for k, v in kept.items() if k not in set_here})
-        return _class_of(whole, whole.clouds_okta) or condition.label
+        return self.model_copy(update={k: v for k, v in kept.items() if k not in set_here})
 
 
 _SUN: Final[dict[str, float]] = {"night": -18.0, "dusk": -3.0, "low_sun": 6.0}
