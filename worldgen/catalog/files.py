@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from worldgen.catalog.failpoint import failpoint
 from worldgen.datatypes import canonical_json
+from worldgen.media.failpoint import failpoint
 
 STALE_SECONDS: Final = 3600.0
 """Age after which a temporary folder is swept even if its writer cannot be asked (another machine)."""

@@ -7,12 +7,12 @@ from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from worldgen.catalog.failpoint import failpoint
 from worldgen.catalog.files import copy_file, sha256_of, write_json
 from worldgen.catalog.record import Record
 from worldgen.catalog.verify import verify_video, write_thumbnail
 from worldgen.datatypes import Variant, digest
 from worldgen.errors import PublishError
+from worldgen.media.failpoint import failpoint
 
 Writer: TypeAlias = Callable[[Path], object]
 """Writes one more file of a variant; given by the caller, because label formats belong to sources."""

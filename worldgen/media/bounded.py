@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 import worldgen
 from worldgen.errors import SourceError
+from worldgen.media import failpoint
 from worldgen.media.frame_file import FrameFile
 from worldgen.media.limits import Limits
 
@@ -27,7 +28,7 @@ _PACKET = 1 << 14
 """Bytes sent together with a file descriptor; what is longer follows."""
 _IDLE = 2
 """Processes kept for the next file; more run while more files are read at once."""
-_KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV")
+_KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "VIRTUAL_ENV", failpoint.VARIABLE)
 
 
 def probe_bounded(path: Path, limits: Limits) -> dict[str, Any]:

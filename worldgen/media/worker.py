@@ -15,6 +15,7 @@ from typing import Any
 
 from worldgen.errors import SourceError, boundary
 from worldgen.media.decode import decode
+from worldgen.media.failpoint import failpoint
 from worldgen.media.frame_file import FrameSink
 from worldgen.media.images import decode_images
 from worldgen.media.limits import Limits
@@ -69,6 +70,7 @@ def _probe(request: dict[str, Any], limits: Limits, _fd: int) -> dict[str, Any]:
 
 def _decode(request: dict[str, Any], limits: Limits, fd: int) -> dict[str, Any]:
     decoded = decode(Path(request["path"]), FrameSink(fd), limits=limits, threads=request["threads"])
+    failpoint("decode.before_answer")
     return {"decoded": decoded._asdict()}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.situations_results import one_variant
 from worldgen.catalog import Catalog
-from worldgen.catalog.failpoint import VARIABLE
+from worldgen.media.failpoint import VARIABLE
 from worldgen.catalog.files import sha256_of, sweep
 from worldgen.errors import OutputError
 
