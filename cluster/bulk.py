@@ -11,12 +11,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from cluster.manifest import ManifestLine, read_manifest
 from cluster.workers import Runner
 from worldgen.assembly import Worker, write_results_page
 from worldgen.errors import WorldgenError
+from worldgen.models.build import profile_of
+from worldgen.models.parameters import read_parameters
 
 
 def run_bulk(
@@ -24,6 +27,7 @@ def run_bulk(
     out: Path,
     *,
     model: str = "physics",
+    parameters: Mapping[str, float | int | str | bool] | None = None,
     runners: int = 2,
     quiet: bool = False,
 ) -> dict[str, int]:
@@ -48,11 +52,14 @@ def run_bulk(
     try:
         with tempfile.TemporaryDirectory(prefix="worldgen-bulk-") as scratch:
             worker = ray.remote(num_cpus=1)(Worker)
-            generator = worker.options(max_concurrency=8).remote(model, scratch)
-            critic = worker.options(max_concurrency=8).remote(model, scratch)
+            generator = worker.options(max_concurrency=8).remote(model, scratch, parameters)
+            critic = worker.options(max_concurrency=8).remote(model, scratch, parameters)
             make_runner = ray.remote(num_cpus=0.1)(Runner)
             pool = ray.util.ActorPool(
-                [make_runner.remote(model, scratch, str(out), generator, critic) for _ in range(runners)]
+                [
+                    make_runner.remote(model, parameters, scratch, str(out), generator, critic)
+                    for _ in range(runners)
+                ]
             )
             started = time.monotonic()
             for done, found in enumerate(
@@ -81,10 +88,21 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of results")
     parser.add_argument("--model", default="physics", help="world model; see `worldgen models`")
+    parser.add_argument(
+        "--set", action="append", metavar="NAME=VALUE", help="a parameter of the model; repeatable"
+    )
     parser.add_argument("--runners", type=int, default=2, help="sources in flight")
     given = parser.parse_args(arguments)
     try:
-        counts = run_bulk(read_manifest(given.manifest), given.out, model=given.model, runners=given.runners)
+        parameters = read_parameters(given.set)
+        profile_of(given.model, parameters)
+        counts = run_bulk(
+            read_manifest(given.manifest),
+            given.out,
+            model=given.model,
+            parameters=parameters,
+            runners=given.runners,
+        )
     except WorldgenError as error:
         print(json.dumps({"error": {"code": error.code, "message": error.message, "hint": error.hint}}))
         return error.exit_code

@@ -1,6 +1,7 @@
 """Actors of a bulk job: runners that run the spine against shared workers."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,23 @@ class Runner:
 
     Args:
         model: Name of the world model, for its contract.
+        parameters: Of the model, in place of its own.
         scratch: Folder that all actors can read.
         out: Folder of results.
         generator: Actor handle.
         critic: Actor handle.
     """
 
-    def __init__(self, model: str, scratch: str, out: str, generator: Any, critic: Any) -> None:  # noqa: ANN401
-        self.assembly = Assembly(Scratch(Path(scratch), shared=True), model=model)
+    def __init__(
+        self,
+        model: str,
+        parameters: Mapping[str, float | int | str | bool] | None,
+        scratch: str,
+        out: str,
+        generator: Any,  # noqa: ANN401 -- Ray's handles are untyped
+        critic: Any,  # noqa: ANN401
+    ) -> None:
+        self.assembly = Assembly(Scratch(Path(scratch), shared=True), model=model, parameters=parameters)
         self.catalog = Catalog(Path(out))
         self.steps = ActorSteps(generator, critic)
 

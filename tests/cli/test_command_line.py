@@ -96,7 +96,8 @@ def test_bad_input_is_two_with_a_code_and_writes_nothing(
 
 
 def test_an_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    clip = small_clip(tmp_path / "clip.mp4", frames=60, size=(320, 180))
+    # The fake waits at every step, so that an interrupt after the first variant comes before the last.
+    clip = small_clip(tmp_path / "clip.mp4", frames=12)
     out = tmp_path / "out"
     words = [
         *WORLDGEN,
@@ -104,6 +105,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(tmp_path: 
         str(clip),
         "--specs",
         "fog, night, dusk, dense fog",
+        *("--model", "fake", "--set", "step_seconds=0.1"),
         "-o",
         str(out),
         "--json",

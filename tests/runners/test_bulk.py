@@ -19,7 +19,11 @@ pytest.importorskip("ray", reason="the serve extra is not installed")
 
 def _start(manifest: Path, out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "cluster.bulk", "--manifest", str(manifest), "--out", str(out)],
+        [
+            *(sys.executable, "-m", "cluster.bulk", "--manifest", str(manifest), "--out", str(out)),
+            # The fake waits at every step, so that a kill after the first variant comes before the last.
+            *("--model", "fake", "--set", "step_seconds=0.05"),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -46,7 +50,7 @@ def _made(out: Path) -> dict[str, float]:
 def test_a_killed_bulk_job_goes_on_where_it_was(tmp_path: Path) -> None:
     lines = []
     for index in range(4):
-        small_clip(tmp_path / f"clip{index}.mp4", frames=16, seed=index)
+        small_clip(tmp_path / f"clip{index}.mp4", frames=8, seed=index)
         lines.append(
             json.dumps({"source": f"clip{index}.mp4", "specs": ["fog 80 m", "night"], "seed": index})
         )

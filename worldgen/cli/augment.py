@@ -16,7 +16,7 @@ from worldgen.cli.output import (
     print_json,
     reporting,
 )
-from worldgen.cli.parameters import SetOption, parameters_of
+from worldgen.cli.parameters import SetOption
 from worldgen.datatypes import CONTROL_KINDS, ControlKind, Failure, Outcome, Variant
 from worldgen.datatypes import Progress as Step
 from worldgen.errors import ConfigError
@@ -114,6 +114,7 @@ def augment_command(
     2 bad usage or input, 3 with --strict when a variant was not accepted.
     """
     from worldgen.assembly import Options, augment_async
+    from worldgen.models.parameters import read_parameters
 
     wanted = [*([specs] if specs else []), *(variants or []), *(preset or [])] or ["fog, heavy rain, night"]
     with reporting(as_json):
@@ -124,7 +125,7 @@ def augment_command(
             return
         options = Options(
             model=model,
-            parameters=parameters_of(settings),
+            parameters=read_parameters(settings),
             camera=camera,
             labels=labels,
             calibration=calibration,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from worldgen.cli.output import console, reporting
-from worldgen.cli.parameters import SetOption, parameters_of
+from worldgen.cli.parameters import SetOption
 from worldgen.errors import ConfigError
 
 
@@ -40,8 +40,9 @@ def serve_command(
             ) from error
     with reporting(as_json=False):
         from worldgen.models.build import profile_of
+        from worldgen.models.parameters import read_parameters
 
-        parameters = parameters_of(settings)
+        parameters = read_parameters(settings)
         profile_of(model, parameters)
     config = ServiceConfig(
         host=host,

@@ -4,10 +4,26 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from worldgen.datatypes import ModelProfile
-from worldgen.errors import ContractError
+from worldgen.errors import ConfigError, ContractError
 
 Value: TypeAlias = float | int | str | bool
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+
+
+def read_parameters(settings: list[str] | None) -> dict[str, Value]:
+    """Read ``NAME=VALUE`` pairs; the model gives the values their types.
+
+    Raises:
+        ConfigError: `invalid` when there is no equals sign.
+    """
+    parameters: dict[str, Value] = {}
+    for setting in settings or ():
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            message = f"--set takes NAME=VALUE, not {setting!r}"
+            raise ConfigError(message, reason="invalid")
+        parameters[name.strip()] = value.strip()
+    return parameters
 
 
 def set_parameters(profile: ModelProfile, given: Mapping[str, Value]) -> ModelProfile:
