@@ -11,9 +11,9 @@ import pytest
 
 from tests.situations_results import one_variant
 from worldgen.catalog import Catalog
-from worldgen.media.failpoint import VARIABLE
 from worldgen.catalog.files import sha256_of, sweep
 from worldgen.errors import OutputError
+from worldgen.media.failpoint import VARIABLE
 
 PUBLISH = """
 import sys, time
