@@ -154,6 +154,7 @@ class WeightsError(BadInput):
             "missing",
             "incomplete",
             "damaged",
+            "mismatch",
             "unpinned",
             "changed",
             "refused_format",
