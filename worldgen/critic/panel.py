@@ -5,11 +5,13 @@ from typing import Final, TypeAlias
 
 from worldgen.critic.checks import (
     alignment,
+    banding,
     chroma,
     colour,
     condition,
     detail,
     labels,
+    markings,
     objects,
     structure,
     technical,
@@ -29,6 +31,7 @@ FIRST: Final[tuple[Check, ...]] = (
 
 PANEL: Final[tuple[Check, ...]] = (
     technical.not_clipped,
+    banding.not_banded,
     technical.not_mirrored,
     technical.not_a_copy,
     structure.whole_kept,
@@ -50,6 +53,7 @@ PANEL: Final[tuple[Check, ...]] = (
     condition.condition_visible,
     condition.uniform,
     condition.fog_amount,
+    markings.paint_kept,
     labels.boxes_fit,
     labels.visibility_agrees,
 )

@@ -17,6 +17,10 @@ class TechnicalLimits(Value):
     """Largest share of pixels at 0 or 255 beyond the source's."""
     copy_level: float = 1.5
     """Mean difference from the source (levels) below which a candidate is a copy."""
+    banded_share: float = 0.2
+    """Largest share of the places that are smooth in the source that may consist of steps."""
+    banded_tiles: int = 40
+    """So many smooth places are needed to tell."""
     mirrored_margin: float = 0.15
     """How much better (correlation) the mirrored picture must fit to be called mirrored."""
 
@@ -173,6 +177,33 @@ class ConditionLimits(Value):
     """Largest straight step in brightness across the picture that the source does not have, log2."""
 
 
+class MarkingLimits(Value):
+    """Paint on the road, against the asphalt beside it."""
+
+    contrast: float = 0.25
+    """Least contrast of paint in the source (log) to be judged."""
+    shown_contrast: float = 0.15
+    """... and in the candidate, for its colour to be judged."""
+    least_cells: int = 8
+    least_road_cells: int = 50
+    cells: int = 15
+    """The so many weakest cells of paint (0.15 x 0.5 m) are not asked."""
+    cells_share: float = 0.08
+    """... nor this share of them: a strong codec loses some."""
+    kept: float = 0.25
+    """Least share of the contrast that paint keeps."""
+    kept_haze: float = 0.08
+    kept_mirrored: float = 0.05
+    """The same of most paint on a wet road, whose mirror images may turn the contrast of some over."""
+    warmer: float = 0.9
+    """Largest rise of red over blue of paint against asphalt, natural logarithm."""
+    new: float = 0.28
+    """Largest contrast (log) of a line that the source does not have."""
+    new_dark: float = 0.6
+    """The same by lamp light."""
+    new_cells: int = 30
+
+
 class Thresholds(Value):
     """All limits of one panel."""
 
@@ -196,6 +227,7 @@ class Thresholds(Value):
     detail: DetailLimits = DetailLimits()
     condition: ConditionLimits = ConditionLimits()
     labels: LabelLimits = LabelLimits()
+    markings: MarkingLimits = MarkingLimits()
 
     @property
     def identity(self) -> str:
