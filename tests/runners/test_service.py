@@ -47,6 +47,7 @@ def _serving(folder: Path, *options: str) -> Iterator[tuple[str, Path]]:
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, "RAY_AUTH_MODE": "disabled"},
     )
     url = f"http://127.0.0.1:{port}"

@@ -347,6 +347,14 @@ def washed_out(scene: TestScene, strength: int, rng: np.random.Generator) -> Fra
     return np.stack([np.asarray(cv2.GaussianBlur(f, (0, 0), sigma)) for f in scene.painted])
 
 
+def posterised(scene: TestScene, strength: int, rng: np.random.Generator) -> Frames | None:
+    """Smooth shading turned into steps, as with too coarse a quantisation."""
+    del rng
+    levels = (20, 14, 9)[strength - 1]
+    step = 256 / levels
+    return np.clip((scene.painted // step + 0.5) * step, 0, 255).astype(np.uint8)
+
+
 def markings_gone(scene: TestScene, strength: int, rng: np.random.Generator) -> Frames | None:
     """Lane markings are painted over, in a part or all of the picture."""
     del rng
@@ -436,6 +444,7 @@ PLANTED: Final[dict[str, Maker]] = {
         bleeding,
         ghosting,
         washed_out,
+        posterised,
         markings_gone,
         foreign_geometry,
         sky_seam,
