@@ -5,7 +5,19 @@ import sys
 import typer
 
 from worldgen import __version__
-from worldgen.cli import augment, bench, demo, doctor, judge, listings, results, serve, sources, stress
+from worldgen.cli import (
+    augment,
+    bench,
+    demo,
+    doctor,
+    judge,
+    listings,
+    models,
+    results,
+    serve,
+    sources,
+    stress,
+)
 from worldgen.cli.output import error_json, errors, print_json
 
 app = typer.Typer(
@@ -37,7 +49,7 @@ def _root(
     del version
 
 
-for module in (augment, judge, sources, listings, stress, results, demo, serve, doctor, bench):
+for module in (augment, judge, sources, listings, models, stress, results, demo, serve, doctor, bench):
     module.register(app)
 
 

@@ -1,4 +1,4 @@
-"""`worldgen specs | models`: what is known."""
+"""`worldgen specs`: the conditions that are known."""
 
 from typing import Annotated
 
@@ -52,24 +52,6 @@ def specs_command(
     console.print('\n[dim]worldgen specs "dense fog at night" shows what words mean[/]')
 
 
-def models_command(as_json: JsonOption = False) -> None:
-    """List world models with their contracts, and whether each was verified with real weights."""
-    from worldgen.models.build import profiles
-
-    rows = profiles()
-    if as_json:
-        print_json({"models": [p.model_dump(mode="json") for p in rows]})
-        return
-    table = Table(box=None, pad_edge=False)
-    for column in ("model", "kind", "needs", "verified with real weights", "what it is"):
-        table.add_column(column)
-    for p in rows:
-        verified = "needs none" if p.kind == "physics" else "yes" if p.verified_with_real_weights else "no"
-        table.add_row(p.name, p.kind, ", ".join(sorted(p.needs)), verified, p.title)
-    console.print(table)
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("specs")(specs_command)
-    app.command("models")(models_command)
