@@ -173,6 +173,8 @@ class ConditionLimits(Value):
     """How well rain or snow must be visible to be excused for looking like fog."""
     fog_amount_times: float = 2.0
     """How far (factor) the measured range may lie from the asked one."""
+    veil_unexplained: float = 0.4
+    """Largest part of what fog or dust changed that haze over the geometry's depth may leave unexplained."""
     seam_stops: float = 0.14
     """Largest straight step in brightness across the picture that the source does not have, log2."""
 
