@@ -2,17 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import venv
-import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-
-LIGHT = ("httpx2", "jaxtyping", "numpy", "pydantic", "yaml", "rich", "typer")
+HEAVY = ("torch", "ray", "cv2", "av", "scipy", "einops", "fastapi", "pyarrow", "matplotlib", "jinja2")
 
 
 @pytest.fixture(scope="module")
@@ -26,32 +24,31 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
-def _paths_without(*heavy: str) -> str:
-    """Make Python code that hides installed packages, as an environment without the extra would."""
-    return (
-        "import sys\n"
-        "class Hide:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.split('.')[0] in {heavy!r}: raise ModuleNotFoundError(name)\n"
-        "sys.meta_path.insert(0, Hide())\n"
+def _installed(folder: Path, wheel: Path, extra: str) -> Path:
+    """Install the wheel and what it asks for, at our pins, into an environment that has nothing."""
+    beside = Path(sys.executable).parent / "uv"
+    uv = str(beside) if beside.is_file() else shutil.which("uv")
+    if uv is None:
+        pytest.skip("uv is not here; it makes the empty environment")
+    made = subprocess.run(
+        [uv, "venv", "-q", "-p", sys.executable, str(folder)], capture_output=True, check=False
     )
-
-
-def _environment(folder: Path, wheel: Path) -> Path:
-    """Make an empty environment that sees this one's libraries but only the wheel's worldgen."""
-    venv.create(folder, with_pip=False)
+    assert made.returncode == 0, made.stderr
     python = folder / "bin" / "python"
-    site = next((folder / "lib").glob("python*/site-packages"))
-    with zipfile.ZipFile(wheel) as packed:
-        packed.extractall(site)
-    here = next(p for p in sys.path if p.endswith("site-packages"))
-    # A .pth appends after the wheel's own folder; the checkout's editable finder is not processed this way.
-    (site / "libraries.pth").write_text(here + "\n")
-    return python
+    install = [uv, "pip", "install", "-q", "-p", str(python), "-c", str(ROOT / "requirements.txt")]
+    what = f"{wheel}[{extra}]" if extra else str(wheel)
+    # From uv's cache, which building this environment filled; from the index where it did not.
+    for options in (["--offline"], []):
+        ended = subprocess.run(
+            [*install, *options, what], capture_output=True, text=True, check=False, timeout=240
+        )
+        if ended.returncode == 0:
+            return python
+    pytest.skip(f"neither a cache nor an index gave the wheel's requirements: {ended.stderr[-300:]}")
 
 
 def _run(python: Path, code: str, folder: Path) -> str:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k != "VIRTUAL_ENV"}
     ended = subprocess.run(
         [str(python), "-c", code], capture_output=True, text=True, cwd=folder, env=env, check=False
     )
@@ -60,27 +57,27 @@ def _run(python: Path, code: str, folder: Path) -> str:
 
 
 def test_the_light_wheel_is_a_client(wheel: Path, tmp_path: Path) -> None:
-    python = _environment(tmp_path / "env", wheel)
-    hide = _paths_without(
-        "torch", "ray", "cv2", "av", "scipy", "einops", "fastapi", "pyarrow", "matplotlib", "jinja2"
-    )
+    python = _installed(tmp_path / "env", wheel, "")
     out = _run(
         python,
-        hide
-        + "import worldgen, worldgen.client, worldgen.pipeline, worldgen.cli.app; print(worldgen.__file__)",
+        "import importlib.util, json, worldgen, worldgen.client, worldgen.pipeline, worldgen.cli.app\n"
+        f"here = [name for name in {HEAVY!r} if importlib.util.find_spec(name)]\n"
+        "print(json.dumps([worldgen.__file__, here]))",
         tmp_path,
     )
-    assert str(tmp_path) in out, "the checkout was imported instead of the wheel"
+    file, here = json.loads(out)
+    assert str(tmp_path) in file, "the checkout was imported instead of the wheel"
+    assert here == [], "the light wheel pulls in what a client does not need"
 
 
 def test_the_media_wheel_runs_the_demo_on_physics_without_torch(wheel: Path, tmp_path: Path) -> None:
-    python = _environment(tmp_path / "env", wheel)
-    hide = _paths_without("torch", "ray", "fastapi", "transformers")
+    python = _installed(tmp_path / "env", wheel, "media")
     out = _run(
         python,
-        hide
-        + "import sys; sys.argv = ['worldgen', 'demo', '--frames', '6', '--size', '160x90', '--json', '-o', 'demo']\n"
-        + "from worldgen.cli import main; main()",
+        "import importlib.util, sys\n"
+        "assert not any(importlib.util.find_spec(name) for name in ('torch', 'ray', 'fastapi'))\n"
+        "sys.argv = ['worldgen', 'demo', '--frames', '6', '--size', '160x90', '--json', '-o', 'demo']\n"
+        "from worldgen.cli import main; main()",
         tmp_path,
     )
     result = json.loads(out)
