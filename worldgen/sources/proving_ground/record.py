@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from worldgen.datatypes import Spec
-from worldgen.sources.carla.manifest import DumpHead, Recorder
-from worldgen.sources.carla.writer import DumpWriter
 from worldgen.sources.proving_ground.drive import Progress, Take
 from worldgen.sources.proving_ground.edits import Edit
 from worldgen.sources.proving_ground.labelling import seen_in
@@ -33,6 +31,10 @@ def record(
     Raises:
         OutputError: The folder is there already or cannot be written.
     """
+    # Here, because recordings read videos: drives alone must run where no video library is.
+    from worldgen.sources.carla.manifest import DumpHead, Recorder
+    from worldgen.sources.carla.writer import DumpWriter
+
     take = Take(seed, frames=frames, size=size, fps=fps, spec=spec, edits=edits, scene=scene)
     head = DumpHead(
         origin=Recorder(name="proving_ground", version=VERSION),
