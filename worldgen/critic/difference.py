@@ -52,6 +52,9 @@ class Difference:
     """Change of log2(R / B) of the sky."""
     warmth: float
     """The same of everything else."""
+    tint: float
+    """log2(R / B) that the ground has in the candidate, median: shadows lit by a blue sky turn grey under
+    clouds, which is a change towards red and no red."""
     ground_stops: float
     """Of the ground, against what stands up."""
     white_ground: float
@@ -95,7 +98,9 @@ def differ(
     left = np.log2(np.clip(survey.ratio, 0.01, 4))
     contrast_near, contrast_far = _median(left[near & has]), _median(left[far & has])
     inner = slice(1, len(survey.above) + 1)
-    flash = survey.above.mean() - float(np.mean(source.transient_above)) if len(survey.above) else 0.0
+    flash = (
+        survey.above.mean() - float(np.mean(source.transient_tiles(tile)[0])) if len(survey.above) else 0.0
+    )
     high = areas.sky[inner] if areas.sky.any() else ~areas.ground[inner]
     restless = (survey.above + survey.below)[high] if len(survey.above) else np.zeros(0, np.float32)
     level = float((candidate.tile_rgb(tile) @ LUMA).mean()) + 1
@@ -104,6 +109,7 @@ def differ(
         sky_stops=_median(stops[areas.sky]),
         sky_warmth=_median(warm[areas.sky]),
         warmth=_median(warm[~areas.sky]),
+        tint=_median(np.log2(after[areas.ground][:, 0]) - np.log2(after[areas.ground][:, 2])),
         ground_stops=_median(on_ground) - upright,
         white_ground=float(white.mean()) if white.size else 0.0,
         dark_ground=float((on_ground < upright - 0.5).mean()) if on_ground.size else 0.0,

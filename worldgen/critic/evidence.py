@@ -10,13 +10,13 @@ from jaxtyping import Float32, Int32, UInt8
 
 from worldgen.critic import shares
 from worldgen.critic.difference import Difference, differ
-from worldgen.critic.haze import Haze, fit_haze, linear, small_depth
+from worldgen.critic.haze import LINEAR, Haze, encoded, fit_haze, linear, small_depth
 from worldgen.critic.spans import box_of
 from worldgen.critic.survey import Allowance, Survey, survey
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
 from worldgen.datatypes import Box2d, Condition, Geometry, Labels, Place, Spec, Tag
-from worldgen.datatypes.tags import EGO
+from worldgen.datatypes.tags import EGO, FLAT, VEHICLES
 from worldgen.imaging.condition import Recognition, measure_appearance, measure_change, recognise
 from worldgen.imaging.edges import Gradient
 from worldgen.imaging.visibility import transmission
@@ -78,8 +78,11 @@ class Evidence:
                 kept_share=shares.kept_share(self.spec, self.tags),
                 new_share=shares.new_share(self.spec, self.tags),
                 predicted=self.predicted_transmission,
-                haze_edges=self.haze_edges,
+                haze_edges=None if self.is_haze_known else self.haze_edges,
+                hazed=self.haze_luma,
                 is_dark=self.is_dark,
+                lamps=self.lamps,
+                has_drops=self.spec is not None and (self.spec.lens_drops or 0) >= 0.05,
             ),
         )
 
@@ -99,6 +102,12 @@ class Evidence:
         """Whether dusk or night was asked for: lamps and windows are lit."""
         sun = None if self.spec is None else self.spec.sun_elevation_deg
         return sun is not None and sun < 2
+
+    @property
+    def is_ground_changed(self) -> bool:
+        """Whether the ground may mirror or be covered."""
+        spec = self.spec
+        return spec is not None and bool(spec.wetness or spec.snow_cover or spec.sand_cover or spec.rain_mm_h)
 
     @property
     def has_particles(self) -> bool:
@@ -162,10 +171,11 @@ class Evidence:
     def veil(self) -> tuple[Haze, Float32[npt.NDArray[np.float32], "h w"]] | None:
         """The haze that the candidate shows, and the brightness it explains (log2, mean over the clip).
 
-        Of the small picture, where fog or dust was asked for and there is geometry; 0 where there is no fit.
+        Of the small picture, where fog, dust, rain or snow was asked for and there is geometry; 0 where there
+        is no fit. Ground that rain or snow changes takes no part.
         """
         spec, depth = self.spec, self.depth_m
-        if spec is None or not (spec.fog_mor_m or spec.dust_mor_m) or depth is None or self.source is None:
+        if self.haze_light is None or spec is None or depth is None or self.source is None:
             return None
         frames = np.unique(np.linspace(0, len(depth) - 1, min(5, len(depth))).round().astype(int))
         size = (self.candidate.small.shape[2], self.candidate.small.shape[1])
@@ -174,13 +184,41 @@ class Evidence:
         counts = deep < 900
         if self.tags is not None:
             tags = np.stack([cv2.resize(self.tags[i], size, interpolation=cv2.INTER_NEAREST) for i in frames])
-            counts &= (tags != Tag.SKY) & (tags != EGO)
+            none = [Tag.SKY, EGO, *(FLAT if self.is_ground_changed else ())]
+            counts &= ~np.isin(tags, none)
         fit = fit_haze(before, after, deep, counts)
         if fit is None:
             return None
-        shown = 255 * np.maximum(fit.predict(before, deep), 0) ** np.float32(1 / 2.2)
+        shown = encoded(fit.predict(before, deep))
         gain = np.log2((shown + 4) / (255 * before ** np.float32(1 / 2.2) + 4))
         return fit, np.asarray(np.where(counts, gain, 0).mean(axis=0), np.float32)
+
+    @cached_property
+    def is_haze_known(self) -> bool:
+        """Whether the fitted haze tells which outlines it swallows and which it draws."""
+        if self.veil is None:
+            return False
+        fit = self.veil[0]
+        most = self.thresholds.structure.haze_unexplained
+        return fit.airlight > 0 and fit.gain > 0 and fit.unexplained <= most
+
+    @cached_property
+    def lamps(self) -> npt.NDArray[np.bool_] | None:
+        """Where drivers may have switched lamps on: vehicles, in fog, rain, snow and the dark."""
+        if self.tags is None or not (self.is_dark or self.haze_light is not None):
+            return None
+        return np.isin(self.tags, list(VEHICLES))
+
+    def haze_luma(self, frame: int) -> Float32[npt.NDArray[np.float32], "h w"] | None:
+        """Luma that the source has behind the haze that the candidate shows; None where none is fitted.
+
+        A white car in white fog loses its outline and a dark one keeps it: contrast alone cannot tell.
+        """
+        if not self.is_haze_known or self.source is None or self.depth_m is None or self.veil is None:
+            return None
+        fit = self.veil[0]
+        before = LINEAR[np.clip(self.source.luma[frame], 0, 255).astype(np.uint8)]
+        return encoded(fit.predict(before, self.depth_m[frame]))
 
     @cached_property
     def difference(self) -> Difference:
@@ -208,6 +246,15 @@ class Evidence:
         if self.geometry is None or self.geometry.tags is None:
             return None
         return nearest(self.geometry.tags, self.candidate.size)
+
+    def tile_tags(self, tile: int) -> UInt8[npt.NDArray[np.uint8], "t rows columns"]:
+        """Tag at the middle of every tile; only where there are tags."""
+        assert self.tags is not None  # noqa: S101 -- every caller asks first
+        height, width = self.tags.shape[1:]
+        rows, columns = (
+            np.minimum(np.arange(tile // 2, n + tile // 2, tile), n - 1) for n in (height, width)
+        )
+        return self.tags[:, rows[:, None], columns]
 
     @cached_property
     def instances(self) -> Int32[npt.NDArray[np.int32], "t h w"] | None:

@@ -18,6 +18,9 @@ from worldgen.imaging.visibility import transmission
 Map = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
+LINEAR: Final = ((np.arange(256, dtype=np.float32) / 255) ** np.float32(2.2)).astype(np.float32)
+"""Linear light 0..1 of an encoded level."""
+
 _RANGES: Final = np.geomspace(20.0, 6000.0, 40)
 _STEP: Final = 2
 """Every second pixel of the small picture is fitted."""
@@ -46,6 +49,11 @@ class Haze:
 def linear(small: Map) -> Map:
     """Linear luma 0..1 of an encoded picture [..., 3], 0..255."""
     return np.asarray(((small @ LUMA) / 255) ** np.float32(2.2), np.float32)
+
+
+def encoded(light: Map) -> Map:
+    """Encoded levels 0..255 of linear light."""
+    return np.asarray(255 * np.clip(light, 0, 1) ** np.float32(1 / 2.2), np.float32)
 
 
 def small_depth(depth_m: Map, size: tuple[int, int]) -> Map:

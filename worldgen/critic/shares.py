@@ -10,7 +10,7 @@ import numpy.typing as npt
 from jaxtyping import Float32, UInt8
 
 from worldgen.datatypes import Spec, Tag
-from worldgen.datatypes.tags import FLAT
+from worldgen.datatypes.tags import EGO, FLAT
 
 TagStack = UInt8[npt.NDArray[np.uint8], "t h w"]
 Share = Float32[npt.NDArray[np.float32], "t h w"]
@@ -33,7 +33,8 @@ def kept_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
         table[tag] = ground
     if spec.snow_cover or spec.sand_cover:
         table[Tag.VEGETATION] = 0.7
-    return _applied(table, tags)
+        table[EGO] = 0.0
+    return _applied(table, tags, outline=1.0)
 
 
 def new_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
@@ -51,12 +52,14 @@ def new_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
     if spec.snow_cover or spec.sand_cover:
         ground = 0.15
         table[Tag.VEGETATION] = 0.5
+        table[EGO] = 0.15
     for tag in FLAT:
         table[tag] = ground
     if spec.sun_elevation_deg is not None and spec.sun_elevation_deg < 2:
         for tag in (Tag.BUILDING, Tag.WALL):
             table[tag] = 0.3
-    return _applied(table, tags)
+    # Another sky stands out differently against what is before it; the outline itself is in the source.
+    return _applied(table, tags, outline=0.15)
 
 
 def _moves_shadows(spec: Spec) -> bool:
@@ -72,13 +75,14 @@ def _moves_shadows(spec: Spec) -> bool:
     )
 
 
-def _applied(table: npt.NDArray[np.float32], tags: TagStack) -> Share:
-    """Look every pixel up; the outline of the sky belongs to what stands before it."""
+def _applied(table: npt.NDArray[np.float32], tags: TagStack, *, outline: float) -> Share:
+    """Look every pixel up; the outline of the sky, on both sides, has a share of its own."""
     share = table[tags]
     low = float(table[Tag.SKY])
     for plane, frame in zip(share, tags, strict=True):
-        inner = cv2.erode((frame == Tag.SKY).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        edge = (frame == Tag.SKY) & ~inner
-        plane[edge] = 1.0
+        sky = (frame == Tag.SKY).astype(np.uint8)
+        inner = cv2.erode(sky, np.ones((5, 5), np.uint8)) > 0
+        wide = cv2.dilate(sky, np.ones((5, 5), np.uint8)) > 0 if outline < low else sky > 0
+        plane[wide & ~inner] = outline
         plane[inner] = low
     return share

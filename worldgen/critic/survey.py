@@ -1,5 +1,6 @@
 """The survey: source and candidate compared once, frame by frame, into maps of tiles that all checks read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +18,7 @@ from worldgen.imaging.visibility import expected_alignment
 
 Tiles = Float32[npt.NDArray[np.float32], "t rows columns"]
 Stack = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,8 +33,14 @@ class Allowance:
     """Transmission predicted by spec and depth; bounds the contrast that is expected."""
     haze_edges: Stack | None = None
     """Edges that haze may draw, levels per pixel."""
+    hazed: Callable[[int], Plane | None] = lambda _: None
+    """Luma of the source behind the haze that the candidate shows, by frame; None where none is known."""
     is_dark: bool = False
     """Lamps and lit windows may be there that the source does not have."""
+    lamps: Mask | None = None
+    """Where something may have switched its lamps on, as vehicles do in fog and rain."""
+    has_drops: bool = False
+    """Drops on the lens stand still on the screen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +115,10 @@ def survey(
     for i, frame in enumerate(frames):
         shift = match(source.normalised(i), contrast_normalised(candidate.luma[i]))
         shifts.append(_regional(shift, frame.weight, tile * 5))
-    lasts, above, below = _over_time(source, candidate, [f.unexplained for f in frames], tile)
+    unexplained = [f.unexplained for f in frames]
+    if allowed.has_drops:
+        unexplained = _without_drops(unexplained)
+    lasts, above, below = _over_time(source, candidate, unexplained, tile)
     return Survey(
         tile=tile,
         energy=expectation.energy,
@@ -156,11 +167,22 @@ def _compare(
     sigma = candidate.gradient_noise(i)
     left = spread(expectation.left[i], source.size, tile)
     visible = left if allowed.predicted is None else np.minimum(left, np.float32(1.2) * allowed.predicted[i])
-    signal = visible * gs.magnitude / sigma
+    due_edges = visible * gs.magnitude
+    hazed = allowed.hazed(i)
+    gh = None if hazed is None else source.gradient_of(hazed)
+    if gh is not None:
+        due_edges = np.minimum(due_edges, np.float32(1.2) * gh.magnitude)
+    signal = due_edges / sigma
     usual = expectation.usual(signal)
     counts = (gs.magnitude > expectation.floor) & ~_disturbed(source, candidate, i)
     mass = np.where(counts, usual * np.minimum(gs.magnitude, 16), 0).astype(np.float32)
+    if gh is not None:
+        # Haze turns the contrast of a bright thing before a bright veil round; such an edge tells nothing.
+        mass = mass * np.clip(aligned(gs, gh), 0, 1)
     unexplained = excess(gs, gc, ratio=np.maximum(left, 0.05), noise=sigma, reach=max(1, tile // 6))
+    if gh is not None:
+        near = cv2.dilate(gh.magnitude, np.ones((3, 3), np.uint8))
+        unexplained = np.maximum(unexplained - np.float32(1.3) * near, 0)
     if allowed.kept_share is not None:
         mass = mass * allowed.kept_share[i]
     if allowed.haze_edges is not None:
@@ -171,6 +193,8 @@ def _compare(
         lit = _emitters(source.luma[i], candidate.luma[i])
         mass = mass * (1 - lit)
         unexplained = unexplained * (1 - np.float32(0.9) * lit)
+    if allowed.lamps is not None:
+        unexplained = unexplained * (1 - _small_lights(source.luma[i], candidate.luma[i], allowed.lamps[i]))
     if allowed.new_share is not None:
         unexplained = unexplained * allowed.new_share[i]
     due, kept = mass * usual, mass * aligned(gs, gc)
@@ -227,6 +251,23 @@ def _emitters(source: Plane, candidate: Plane) -> Plane:
     gain = np.log2((candidate + 4) / (source + 4))
     lit = (gain > np.median(gain) + 1.0) & (candidate > 40)
     return np.asarray(cv2.dilate(lit.astype(np.float32), np.ones((9, 9), np.uint8)), np.float32)
+
+
+def _small_lights(source: Plane, candidate: Plane, where: Mask) -> Plane:
+    """1 around small bright spots inside `where` that the source does not have: lamps that are on."""
+    kernel = np.ones((9, 9), np.uint8)
+    spots = [cv2.morphologyEx(p, cv2.MORPH_TOPHAT, kernel) for p in (source, candidate)]
+    lit = where & (spots[1] > spots[0] + 12)
+    return np.asarray(cv2.dilate(lit.astype(np.float32), np.ones((5, 5), np.uint8)), np.float32)
+
+
+def _without_drops(unexplained: list[Plane]) -> list[Plane]:
+    """Take away what stands at one place of the screen for the whole clip: drops do, the scene moves."""
+    few = unexplained[:: max(1, len(unexplained) // 8)]
+    kernel = np.ones((5, 5), np.uint8)
+    low = np.quantile(np.stack([cv2.dilate(p, kernel) for p in few]), 0.3, axis=0)
+    stays = np.float32(1.5) * np.asarray(cv2.dilate(low.astype(np.float32), kernel), np.float32)
+    return [np.maximum(p - stays, 0) for p in unexplained]
 
 
 def _regional(shift: npt.NDArray[np.float32], weight: Plane, side: int) -> tuple[Plane, Plane, Plane]:

@@ -44,6 +44,8 @@ class StructureLimits(Value):
     """Working pixels that an object must have on average to be judged by itself."""
     new_edges: float = 0.52
     """Largest mean strength of lasting edges without a cause, against the mean edge strength."""
+    haze_unexplained: float = 0.8
+    """Share of the change that haze may leave unexplained for its fit to say which outlines it swallows."""
     visible_share: float = 0.02
     """Share of the source's edges that must be expected visible for an answer."""
 

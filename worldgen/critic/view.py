@@ -38,6 +38,7 @@ class View:
         self._normalised: dict[int, npt.NDArray[np.uint8]] = {}
         self._flow: dict[int, npt.NDArray[np.float32]] = {}
         self._travel: Plane | None = None
+        self._transients: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None = None
         self._tile_rgb: npt.NDArray[np.float32] | None = None
         self._appearance: Appearance | None = None
         self._engine = DenseFlow("fast")
@@ -94,7 +95,10 @@ class View:
 
         Glare, glow, headlight cones and the fall-off of fog are slow; edges are not.
         """
-        plane = self.luma[frame]
+        return self.gradient_of(self.luma[frame])
+
+    def gradient_of(self, plane: Plane) -> Gradient:
+        """Gradient of any plane as `gradient` takes it."""
         return Gradient.of(plane - cv2.GaussianBlur(plane, (0, 0), 6 * self.sigma), self.sigma)
 
     def gradient_noise(self, frame: int) -> Plane:
@@ -120,22 +124,25 @@ class View:
         height, width = self._flow[frame].shape[:2]
         return np.asarray(flow * np.array([self.size[0] / width, self.size[1] / height], np.float32))
 
-    @cached_property
-    def _transients(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        inner = range(1, len(self) - 1)
-        pairs = [transients(self.soft[i - 1], self.soft[i], self.soft[i + 1], self.flow(i)) for i in inner]
-        above, below = ([float(p[k].mean()) for p in pairs] or [0.0] for k in (0, 1))
-        return np.array(above, np.float32), np.array(below, np.float32)
+    def transient_tiles(self, tile: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """What each frame but the first and last has above, and below, both neighbours along the flow.
 
-    @property
-    def transient_above(self) -> Float32[npt.NDArray[np.float32], " t"]:
-        """Mean of what each frame but the first and last has above both neighbours along the flow, levels."""
-        return self._transients[0]
-
-    @property
-    def transient_below(self) -> Float32[npt.NDArray[np.float32], " t"]:
-        """The same for what it has below both."""
-        return self._transients[1]
+        Means over tiles, levels, [t - 2, rows, columns] each.
+        """
+        if self._transients is None:
+            inner = range(1, len(self) - 1)
+            pairs = [
+                transients(self.soft[i - 1], self.soft[i], self.soft[i + 1], self.flow(i)) for i in inner
+            ]
+            shape = (0, *tile_sum(self.luma[0], tile).shape)
+            above, below = (
+                np.stack([tile_sum(p[k], tile) / np.float32(tile * tile) for p in pairs])
+                if pairs
+                else np.zeros(shape, np.float32)
+                for k in (0, 1)
+            )
+            self._transients = (above, below)
+        return self._transients
 
     @cached_property
     def standing(self) -> tuple[Plane, Plane]:

@@ -63,11 +63,16 @@ def _graded(scene: TestScene, rng: np.random.Generator) -> Good:
 
 
 def _foreign(scene: TestScene, rng: np.random.Generator) -> Good:
-    """Darkness, a veil or dullness by albumentations 2.0.8, one set of parameters for the whole clip."""
+    """Darkness, a veil, dullness or rain by albumentations 2.0.8, one set of parameters for the whole clip.
+
+    Its fog (blobs), snow (blown-out patches, violet skies) and sun flare (painted over near vehicles) are
+    left out: they were looked at, and a person would not accept them as that weather.
+    """
     import albumentations as albu
 
-    kind = ("darker", "veil", "duller")[int(rng.integers(3))]
+    kind = ("darker", "veil", "duller", "rain")[int(rng.integers(4))]
     frames = np.asarray(scene.drive.clip.frames)
+    spec: Spec | None = None
     if kind == "darker":
         change = albu.Compose(
             [
@@ -77,14 +82,31 @@ def _foreign(scene: TestScene, rng: np.random.Generator) -> Good:
         )
         spec = Spec(name="darker", exposure_stops=-1.5, seed=1)
     elif kind == "veil":
+        # A flat veil is a wet lens or mist on the glass, not fog: nothing is asked of it.
         change = albu.Compose([albu.RandomToneCurve(scale=0.0, p=1.0), albu.ToGray(p=0.0)])
         veil = rng.uniform(0.25, 0.4)
         frames = np.asarray(frames * (1 - veil) + 205 * veil, dtype=np.uint8)
-        # A flat veil is a wet lens or mist on the glass, not fog: nothing is asked of it.
-        spec = None
-    else:
+    elif kind == "duller":
         change = albu.Compose([albu.HueSaturationValue((0, 0), (-35, -35), (-6, -6), p=1.0)])
-        spec = None
+    else:
+        # One slant for the whole clip; where each streak is differs from frame to frame, as it does in rain.
+        slant = float(rng.uniform(-6, 6))
+        change = albu.Compose(
+            [
+                albu.RandomRain(
+                    slant_range=(slant, slant),
+                    drop_length=max(4, frames.shape[1] // 24),
+                    drop_width=1,
+                    drop_color=(180, 180, 185),
+                    blur_value=3,
+                    brightness_coefficient=0.85,
+                    rain_type="default",
+                    p=1.0,
+                )
+            ]
+        )
+        spec = Spec(name="rain", rain_mm_h=10.0, seed=1)
+    change.set_random_seed(int(rng.integers(1 << 31)))
     shown = np.stack([change(image=f)["image"] for f in frames])
     return Good(generator="foreign_weather", frames=shown, spec=spec)
 

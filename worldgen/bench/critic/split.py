@@ -6,8 +6,12 @@ from typing import Final
 SALT: Final = "worldgen-critic-2026-11"
 """Never changed: another salt would let what was tuned on become what is tested on."""
 
-TEST_SCENES: Final = 1_000_000
-"""Seeds from here on are test scenes; no threshold, and nobody who sets one, looks at them."""
+TEST_SCENES: Final = 2_000_000
+"""Seeds from here on are test scenes; no threshold, and nobody who sets one, looks at them.
+
+They began at 1,000,000 until a first run on 1,000,000 .. 1,000,083 was looked at and checks were mended for
+what it showed. Those seeds are development scenes now.
+"""
 
 
 def _share(name: str) -> float:
@@ -19,9 +23,12 @@ def is_held_out(kind: str) -> bool:
     return _share(f"defect:{kind}") < 0.4
 
 
-HELD_OUT_GOODS: Final = frozenset({"scene_weather", "foreign_weather"})
-"""Generators of goods that no threshold saw: the proving ground rendered under weather, not post-processed
-by our physics; and the overlays of another library."""
+HELD_OUT_GOODS: Final = frozenset({"foreign_weather"})
+"""The generator of goods that no threshold saw: changes made by another library.
+
+Chosen by hand, not by the hash: `scene_weather` (the proving ground rendered under weather) was held out,
+too, until its false rejects were looked at; checks were then mended on it, so it counts as seen.
+"""
 
 
 def test_seed(index: int) -> int:

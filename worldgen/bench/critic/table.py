@@ -1,4 +1,7 @@
-"""Tables over trials: shares with Clopper-Pearson intervals, per kind and at the weakest strength."""
+"""Tables over trials: shares with Clopper-Pearson intervals, per kind and per strength.
+
+The intervals take trials as independent. Those of one scene share its source, so they are a little narrow.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,60 +22,84 @@ def share(trials: Sequence[Trial], holds: Callable[[Trial], bool]) -> dict[str, 
     return {"value": value, "low": low, "high": high, "hits": hits, "count": count}
 
 
+def accepted(trial: Trial) -> bool:
+    """Whether the critic let it pass without a look."""
+    return trial.verdict == "accepted"
+
+
 def rejected(trial: Trial) -> bool:
     """Whether the critic rejected it."""
     return trial.verdict in STOPPED
 
 
 def summary(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Summarise trials: overall, what no threshold saw, per kind, at the weakest strength."""
+    """Summarise trials: overall, what no threshold saw, per kind and strength, per generator."""
     goods = [t for t in trials if t.is_good]
     bads = [t for t in trials if not t.is_good]
     unseen_goods, unseen_bads = [t for t in goods if t.held_out], [t for t in bads if t.held_out]
-    kinds = sorted({t.kind for t in bads})
-    generators = sorted({t.kind for t in goods})
     recognisable = [t for t in goods if t.asked and t.recognised]
     return {
         "defects_rejected": share(bads, rejected),
-        "defects_not_accepted": share(bads, lambda t: t.verdict != "accepted"),
+        "defects_not_accepted": share(bads, lambda t: not accepted(t)),
+        "defects_rejected_seen": share([t for t in bads if not t.held_out], rejected),
         "defects_rejected_unseen": share(unseen_bads, rejected),
         "defects_rejected_weakest": share([t for t in bads if t.strength == 1], rejected),
         "goods_rejected": share(goods, rejected),
-        "goods_not_accepted": share(goods, lambda t: t.verdict != "accepted"),
+        "goods_not_accepted": share(goods, lambda t: not accepted(t)),
         "goods_rejected_unseen": share(unseen_goods, rejected),
         "condition_recognised": share(recognisable, lambda t: t.recognised == t.asked),
         "per_kind": {
-            kind: {
-                **share([t for t in bads if t.kind == kind], rejected),
-                "weakest": share([t for t in bads if t.kind == kind and t.strength == 1], rejected)["value"],
-                "held_out": any(t.held_out for t in bads if t.kind == kind),
-            }
-            for kind in kinds
+            kind: _of_kind([t for t in bads if t.kind == kind]) for kind in sorted({t.kind for t in bads})
         },
         "per_generator": {
-            name: {
-                **share([t for t in goods if t.kind == name], rejected),
-                "held_out": any(t.held_out for t in goods if t.kind == name),
-                "why": dict(
-                    Counter(c for t in goods if t.kind == name and rejected(t) for c in t.failed).most_common(
-                        4
-                    )
-                ),
-            }
-            for name in generators
+            name: _of_generator([t for t in goods if t.kind == name])
+            for name in sorted({t.kind for t in goods})
         },
     }
 
 
+def _of_kind(trials: Sequence[Trial]) -> dict[str, Any]:
+    return {
+        **share(trials, rejected),
+        "not_accepted": share(trials, lambda t: not accepted(t)),
+        "strengths": {
+            strength: share([t for t in trials if t.strength == strength], rejected)
+            for strength in sorted({t.strength for t in trials})
+        },
+        "held_out": any(t.held_out for t in trials),
+    }
+
+
+def _of_generator(trials: Sequence[Trial]) -> dict[str, Any]:
+    why = Counter(check for t in trials if rejected(t) for check in t.failed)
+    return {
+        **share(trials, rejected),
+        "not_accepted": share(trials, lambda t: not accepted(t)),
+        "held_out": any(t.held_out for t in trials),
+        "why": dict(why.most_common(4)),
+    }
+
+
 def markdown(found: dict[str, Any]) -> str:
-    """Write the per-kind table."""
-    lines = ["| defect | held out | rejected | of | at the weakest |", "| --- | --- | --- | --- | --- |"]
+    """Write the tables of kinds (worst first) and of generators, each share with its 95% interval."""
+    lines = [
+        "| defect | held out | rejected | weakest | middle | strongest | not accepted |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for kind, row in sorted(found["per_kind"].items(), key=lambda item: item[1]["value"]):
-        held = "yes" if row["held_out"] else ""
-        lines.append(f"| {kind} | {held} | {row['value']:.0%} | {row['count']} | {row['weakest']:.0%} |")
-    lines += ["", "| goods | held out | rejected | of | 95% interval |", "| --- | --- | --- | --- | --- |"]
+        cells = [_cell(row), *(_cell(row["strengths"].get(s)) for s in (1, 2, 3)), _cell(row["not_accepted"])]
+        lines.append(f"| {kind} | {_held(row)} | {' | '.join(cells)} |")
+    lines += ["", "| goods | held out | rejected | not accepted |", "| --- | --- | --- | --- |"]
     for name, row in found["per_generator"].items():
-        held = "yes" if row["held_out"] else ""
-        span = f"{row['low']:.1%} to {row['high']:.1%}"
-        lines.append(f"| {name} | {held} | {row['value']:.1%} | {row['count']} | {span} |")
+        lines.append(f"| {name} | {_held(row)} | {_cell(row)} | {_cell(row['not_accepted'])} |")
     return "\n".join(lines)
+
+
+def _held(row: dict[str, Any]) -> str:
+    return "yes" if row["held_out"] else ""
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None or not row["count"]:
+        return ""
+    return f"{row['value']:.0%} of {row['count']} ({row['low']:.0%} to {row['high']:.0%})"

@@ -5,6 +5,7 @@ import numpy as np
 from worldgen.critic.evidence import Evidence
 from worldgen.critic.spans import over_frames, square
 from worldgen.datatypes import Finding, Tag
+from worldgen.datatypes.tags import EGO, FLAT
 from worldgen.imaging.structure import neighbourhood
 
 
@@ -23,10 +24,11 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
         gain = np.log2((view.tile_luma(tile) + 4) / (source.tile_luma(tile) + 4))
         seen &= gain < np.median(gain) + 0.7
     if evidence.tags is not None:
-        half = tile // 2
-        sky = (evidence.tags == Tag.SKY)[:, half::tile, half::tile]
-        if sky.shape == seen.shape:
-            seen &= ~sky
+        none: list[int] = [Tag.SKY]
+        if evidence.is_ground_changed:
+            # A wet road shows the colour of what stands on it, a snowed-up one that of snow.
+            none += [*FLAT, EGO]
+        seen &= ~np.isin(evidence.tile_tags(tile), none)
     worst, at, where = 0.0, 0, (0, 0)
     frames = min(3, len(before))
     for channel in range(2):

@@ -85,8 +85,9 @@ def shows(d: Difference, faint: float = 1.4) -> dict[ConditionClass, float]:
     dim = max(_rise(-d.sky_stops, 0.2, 0.8), _rise(-d.stops, 0.2, 0.8))
     warm = _rise(d.warmth, 0.0, 0.2)
     glow = min(warm, _rise(d.sky_warmth, 0.2, 0.6))
-    tinted = _rise(d.warmth, 0.4, 0.8)
+    tinted = min(_rise(d.warmth, 0.4, 0.8), _rise(d.tint, 0.4, 0.8))
     grey = _rise(abs(d.sky_warmth) + abs(d.sky_stops), 0.05, 0.2)
+    dull = _rise(-d.saturation, 0.05, 0.2)
     far = _rise(-d.contrast_far, 0.4 * faint, faint)
     soft = _rise(-d.contrast_far, 0.1, 0.5)
     haze = _rise(-d.contrast_far, 1.5, 2.5)
@@ -103,14 +104,14 @@ def shows(d: Difference, faint: float = 1.4) -> dict[ConditionClass, float]:
         "fog": min(far, bright, 1 - _rise(d.white_ground, 0.25, 0.6)),
         "snow": min(max(white, fall), bright, 1 - _rise(d.warmth, 0.4, 0.8)),
         "rain": min(
-            max(fall, _rise(d.dark_ground, 0.05, 0.3), soft),
+            max(fall, _rise(d.dark_ground, 0.05, 0.3), soft, 0.5 * min(grey, dull)),
             bright,
             1 - _rise(d.white_ground, 0.15, 0.4),
             1 - tinted,
         ),
         "wet": min(max(wet, grey), bright, 1 - haze, 1 - _rise(d.white_ground, 0.3, 0.6), 1 - tinted),
         "overcast": min(
-            max(grey, _rise(-d.saturation, 0.05, 0.2)),
+            max(grey, dull),
             bright,
             1 - _rise(-d.contrast_far, 0.6, 1.2),
             1 - tinted,

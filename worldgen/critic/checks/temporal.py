@@ -1,10 +1,12 @@
 """Temporal: what changes between frames that the source does not explain."""
 
 import numpy as np
+import numpy.typing as npt
 
 from worldgen.critic.evidence import Evidence
 from worldgen.critic.spans import spans
-from worldgen.datatypes import Finding, Place
+from worldgen.datatypes import Finding, Place, Tag
+from worldgen.datatypes.tags import EGO, FLAT
 from worldgen.imaging.residual import alike
 from worldgen.imaging.structure import tile_sum
 
@@ -45,7 +47,7 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
         _finding(
             "temporal.drift",
             drift,
-            limits.drift_stops * (1.5 if evidence.is_dark else 1.0),
+            limits.drift_stops * (4.0 if evidence.is_dark else 1.0),
             "stops",
             f"brightness against the source drifts by {drift:.3f} stops",
             (Place(first_frame=0, last_frame=last),),
@@ -142,10 +144,15 @@ def boiling(evidence: Evidence) -> tuple[Finding, ...]:
     if evidence.has_particles:
         limit *= 2  # flakes before a bright sky darken too
     survey = evidence.survey
-    own = np.median(survey.below.mean(axis=(1, 2)))
     has = survey.energy > 64 * survey.tile
+    where = _trackable(evidence, has)
+    before = source.transient_tiles(survey.tile)[1]
+    own, known = (
+        np.median([plane[on].mean() for plane, on in zip(planes, where, strict=True)])
+        for planes in (survey.below, before)
+    )
     left = float(np.median(survey.ratio[has])) if has.any() else 1.0
-    known = float(np.median(source.transient_below)) * min(left, 1.2)
+    known = float(known) * min(left, 1.2)
     # White noise of deviation s darkens a pixel below both interpolated neighbours by 0.2 s on average.
     noise = 0.2 * float(np.median(view.noise))
     value = 100 * max(0.0, float(own) - known - noise) / (float(view.luma.std()) + 3)
@@ -157,6 +164,21 @@ def boiling(evidence: Evidence) -> tuple[Finding, ...]:
             "temporal.boiling", value, limit, "%", reason, (Place(first_frame=0, last_frame=len(view) - 1),)
         ),
     )
+
+
+def _trackable(evidence: Evidence, has: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tiles of the inner frames whose texture the source's motion carries along; all where they are few.
+
+    Snow and mirror images on a plain road have no motion in the source to be followed by, and flakes before a
+    bright sky darken it.
+    """
+    inner = has[1:-1]
+    whole = np.ones_like(inner)
+    if evidence.tags is None or not (evidence.is_ground_changed or evidence.has_particles):
+        return whole
+    other = np.isin(evidence.tile_tags(evidence.survey.tile)[1:-1], [*FLAT, Tag.SKY, EGO])
+    upright = ~other
+    return upright if upright.sum(axis=(1, 2)).min() >= 8 else whole
 
 
 def not_stuck(evidence: Evidence) -> tuple[Finding, ...]:
