@@ -19,7 +19,7 @@ _SIGMA_M: Final = 0.004
 """Error of inverse depth (1/m) at which a point counts one."""
 _MISFIT_PX: Final = 0.8
 _OUTSIDE: Final = -1e4
-_STANDS: Final = 1.35
+_STANDS: Final = 1.7
 """A point this much nearer than the road at its pixel stands on it."""
 _MOVES: Final = 0.7
 """A point that seems farther than the road at its pixel by this factor cannot be at rest."""

@@ -11,6 +11,12 @@ _BINS: Final = 16
 _LIMIT: Final = 2.5
 _FLOOR: Final = 2e-4
 """Colours rarer than this say nothing either way."""
+_ROW_PIXELS: Final = 8
+_DARKER: Final = 0.25
+"""Share of a row's usual luma by which shade and dark paint lie below it."""
+_LOW_M: Final = 0.35
+_OWN: Final = 0.7
+"""Share of a band's own colours against those of all: grass in front may have been seen as ground far on."""
 _BAND_EDGES: Final = (1 / 45, 1 / 25, 1 / 16, 1 / 10, 1 / 6.5)
 """Inverse ground distance (1/m) at which colours are learned anew."""
 
@@ -63,7 +69,7 @@ class GroundColour:
         for band in bands:
             # A band that was seen little falls back on the colours of all others.
             trust = band.sum() / (band.sum() + 500.0)
-            ground = 0.95 * trust * band / band.sum() + (1 - 0.95 * trust) * everywhere
+            ground = _OWN * trust * band / band.sum() + (1 - _OWN * trust) * everywhere
             ratio = np.log((ground + _FLOOR) / (other + _FLOOR))
             tables.append(np.clip(ratio, -_LIMIT, _LIMIT).astype(np.float32).ravel())
         return np.concatenate(tables)
@@ -109,3 +115,40 @@ def joined_to(
     keep[0] = False
     del count
     return np.asarray(keep[labels])
+
+
+def without_dark(
+    grey: UInt8[npt.NDArray[np.uint8], "h w"], weight: Float32[npt.NDArray[np.float32], "h w"]
+) -> Float32[npt.NDArray[np.float32], "h w"]:
+    """Lower the weight of what is much darker than its row usually is.
+
+    A car that drives ahead is in the road's place all the time: its tyres, windows and shade would be
+    learned as road otherwise. Markings are brighter than the road, and stay.
+    """
+    values = np.where(weight > 0, grey, np.nan).astype(np.float32)
+    seen = np.isfinite(values).sum(axis=1) >= _ROW_PIXELS
+    usual = np.zeros(len(values), np.float32)
+    usual[seen] = np.nanmedian(values[seen], axis=1)
+    darker = np.maximum(usual[:, None] - grey, 0.0) / np.maximum(_DARKER * usual[:, None], 1.0)
+    return np.asarray(weight * np.exp(-(darker**2)), np.float32)
+
+
+def with_low(
+    ground: Bool[npt.NDArray[np.bool_], "h w"],
+    plane: Float32[npt.NDArray[np.float32], "h w"],
+    focal: float,
+) -> Bool[npt.NDArray[np.bool_], "h w"]:
+    """Add what ground lies behind and that rises less than `_LOW_M`: shade, stains, kerbs, patches of grass.
+
+    Args:
+        ground: What is known to be ground.
+        plane: Inverse depth of the ground plane, 1/m.
+        focal: In pixels.
+    """
+    height = ground.shape[0]
+    foot = contact_rows(ground)
+    rows = np.arange(height)[:, None]
+    top = np.maximum.accumulate(np.where(ground, rows, -1), axis=0)
+    at_foot = np.take_along_axis(plane, np.minimum(foot, height - 1), axis=0)
+    tall = (foot - 1 - top) / (focal * np.maximum(at_foot, 1e-4))
+    return np.asarray(ground | ((top >= 0) & (tall < _LOW_M)))

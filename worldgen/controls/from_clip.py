@@ -5,8 +5,9 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Float32, UInt8
 
+from worldgen.controls.green import is_green
 from worldgen.controls.memory import Memory, poses, small_flow
 from worldgen.controls.settings import DEFAULT_GEOMETRY, GeometrySettings
 from worldgen.controls.surfaces import Surfaces, SurfaceSolver, enlarged
@@ -98,19 +99,12 @@ def _coarse_tags(
     picture: UInt8[npt.NDArray[np.uint8], "h w 3"], surfaces: Surfaces, size: tuple[int, int]
 ) -> UInt8[npt.NDArray[np.uint8], "H W"]:
     """Tell road, other ground and green things; leave open what colour and motion cannot tell."""
-    green = _is_green(picture)
+    green = is_green(picture)
     small = np.full(surfaces.ground.shape, Tag.UNLABELED, np.uint8)
     small[green & ~surfaces.ground] = Tag.VEGETATION
     small[surfaces.ground] = Tag.ROAD
     small[surfaces.ground & green] = Tag.TERRAIN
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def _is_green(picture: UInt8[npt.NDArray[np.uint8], "h w 3"]) -> Bool[npt.NDArray[np.bool_], "h w"]:
-    """Leaves and grass: green over red and blue (excess green, Woebbecke et al. 1995)."""
-    smooth = cv2.blur(picture, (5, 5)).astype(np.int16)
-    excess = 2 * smooth[..., 1] - smooth[..., 0] - smooth[..., 2]
-    return np.asarray(excess * 8 > smooth.sum(axis=-1, dtype=np.int16))
 
 
 def _flow(view: View, width: int, height: int) -> Float32[npt.NDArray[np.float32], "t H W 2"]:

@@ -15,7 +15,7 @@ from worldgen.imaging.flow import DenseFlow
 Carried: TypeAlias = tuple[Plane, Plane, Plane]
 """Trust, trust times inverse depth, ground."""
 
-_KEEPS: Final = (0.6, 0.6, 0.5)
+_KEEPS: Final = (0.8, 0.8, 0.5)
 """What is left of each from one keyframe to the next."""
 
 

@@ -5,6 +5,7 @@ holds softly: contacts, triangulated points, ground and sky each give inverse de
 edge-aware least-squares problem spreads them over surfaces.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,15 @@ import numpy.typing as npt
 from jaxtyping import Bool, Float32
 
 from worldgen.controls.evidence import Plane
-from worldgen.controls.free_space import GroundColour, contact_rows, distance_bands, joined_to
+from worldgen.controls.free_space import (
+    GroundColour,
+    contact_rows,
+    distance_bands,
+    joined_to,
+    with_low,
+    without_dark,
+)
+from worldgen.controls.green import is_green
 from worldgen.controls.memory import Memory
 from worldgen.controls.relative import road_prior
 from worldgen.controls.settings import GeometrySettings
@@ -32,6 +41,16 @@ _OVERHEAD_M: Final = 2.3
 """Crowns, gantries and signs hang higher than this and need no contact below."""
 _BACKDROP_M: Final = 150.0
 """Where nothing at all is known, things are this far away."""
+_WEAK: Final = (0.012, 0.12)
+"""Trust in the backdrop near the horizon, and well above it: what towers over the street and shows no
+parallax at all is rather far than as near as the crown before it."""
+_LAWN: Final = 0.75
+_EDGE: Final = 2.5
+"""Difference of colour across which depth hardly spreads: a crown before a tower is only some 20 darker."""
+_MEMORY_S: Final = 0.2
+"""Seconds after which a surface's depth has forgotten most of what earlier frames said."""
+_SCORE_S: Final = 0.25
+"""The same for what is ground and what is sky."""
 _SAME_PLACE: Final = 14.0
 """Difference in luma above which a pixel is not the one that was there before."""
 
@@ -62,10 +81,14 @@ class SurfaceSolver:
         self._horizon = horizon_row(camera)
         self._road = road_prior(height, width)
         # Near the camera most of what lies below the horizon is ground.
-        place = np.clip(6.0 * self._plane, 0.0, 1.0) + np.where(self._road, 0.4, 0.0) - 0.2
-        self._place = (0.6 * place).astype(np.float32)
+        place = 1.3 * np.clip(6.0 * self._plane, 0.0, 1.0) + np.where(self._road, 0.25, 0.0) - 0.12
+        self._place = place.astype(np.float32)
         # The horizon is known to a few rows, so far ground is known badly: what stands there tells its depth.
         unsure = _HORIZON_ROWS / (camera.fy * camera.height_m)
+        above = np.clip((self._horizon - self._rows) / (0.25 * height), 0.0, 1.0).astype(np.float32)
+        self._weak = _WEAK[0] + (_WEAK[1] - _WEAK[0]) * above
+        self._memory_share = np.float32(math.exp(-1.0 / (_MEMORY_S * max(view.fps, 1.0))))
+        self._score_share = np.float32(math.exp(-1.0 / (_SCORE_S * max(view.fps, 1.0))))
         self._firm = np.clip((self._plane / unsure - 1.5) / 2.0, 0.0, 1.0) ** 2
         self._flow = DenseFlow("ultrafast")
         self._last: tuple[npt.NDArray[np.uint8], Plane, Plane] | None = None
@@ -89,7 +112,7 @@ class SurfaceSolver:
             trusts.append(total)
             caps.append(cap)
         guide = np.stack([cv2.GaussianBlur(self._view.small[f], (3, 3), 0) for f in frames])
-        solved = spread(np.stack(values), np.stack(trusts), guide.astype(np.uint8, copy=False))
+        solved = spread(np.stack(values), np.stack(trusts), guide.astype(np.uint8, copy=False), edge=_EDGE)
         results = []
         for i, frame in enumerate(frames):
             inverse = np.minimum(self._steady(frame, solved[i], *ways[i]), caps[i])
@@ -116,7 +139,8 @@ class SurfaceSolver:
             other = (
                 above * np.where(self._skies[frame], 0.0, 0.5) + np.clip(-vote, 0, 2) * (1 - above) * clear
             )
-            colour.learn(view.small[frame], (ground * clear).astype(np.float32), other.astype(np.float32))
+            ground = without_dark(view.small_greys[frame], np.asarray(ground * clear, np.float32))
+            colour.learn(view.small[frame], ground, other.astype(np.float32))
         return colour
 
     def _way_back(self, frame: int) -> tuple[npt.NDArray[np.float32], Plane]:
@@ -134,12 +158,17 @@ class SurfaceSolver:
     ) -> tuple[Plane, Plane]:
         """Log-odds of ground, and probability of sky, both steadied by the frame before."""
         picture = cv2.GaussianBlur(self._view.small[frame], (3, 3), 0)
-        score = 1.4 * self._colour(np.asarray(picture, np.uint8)) + np.clip(evidence, -3.0, 0.8) + self._place
+        colour = self._colour(np.asarray(picture, np.uint8))
+        # Lawns rise beside a road, and are no plane: motion against the plane says little where all looks
+        # like grass.
+        lawn = np.clip(2.0 * colour, 0.0, 1.0) * is_green(picture)
+        against = np.clip(evidence, -3.0, 0.8) * np.where(evidence < 0, 1.0 - _LAWN * lawn, 1.0)
+        score = 1.4 * colour + against + self._place
         score = np.asarray(cv2.blur(score.astype(np.float32), (3, 3)), np.float32)
         sky = self._skies[frame].astype(np.float32)
         if self._last is not None:
             _, last_score, last_sky = self._last
-            share = 0.5 * kept
+            share = self._score_share * kept
             score = score + share * (pull(last_score, way) - score)
             sky = sky + share * (pull(last_sky, way) - sky)
         self._last = (self._view.small_greys[frame], score, sky)
@@ -149,6 +178,7 @@ class SurfaceSolver:
     def _ground(self, score: Plane) -> Bool[npt.NDArray[np.bool_], "h w"]:
         closed = cv2.morphologyEx((score > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
         ground = joined_to(closed > 0, self._road, min_area=score.size // 400)
+        ground = with_low(ground, self._plane, self._focal)
         return ground if self._view.ego is None else ground | self._view.ego
 
     def _knowledge(
@@ -170,7 +200,7 @@ class SurfaceSolver:
         contact = np.where(stands, 0.6 * np.exp(-((tall / 1.5) ** 2)) * sure, 0.0)
         points, inverse = self._points(trust, weighted, ground, at_foot, stands & (tall < _FURNITURE_M))
         floor = np.where(ground, self._firm, 0.0)
-        weak = 0.012
+        weak = self._weak
         total = points + contact + floor + weak
         value = points * inverse + contact * at_foot + floor * self._plane + weak / _BACKDROP_M
         value = np.where(sky, 0.0, value / total)
@@ -216,7 +246,7 @@ class SurfaceSolver:
         before = pull(self._last_inverse, way)
         metres = np.float32(self._memory.metres_per_frame[frame - 1])
         before = before / np.maximum(1.0 - before * metres, 0.5)
-        return np.asarray(inverse + 0.55 * kept * (before - inverse), np.float32)
+        return np.asarray(inverse + self._memory_share * kept * (before - inverse), np.float32)
 
 
 def enlarged(

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Bool, Float64, UInt8
@@ -20,6 +21,8 @@ _PARALLAX_PX: Final = 3.0
 _MAX_GAP: Final = 30
 _POINT_PX: Final = 0.15
 """Standard error of a followed point."""
+_BARE_PX: Final = 25
+"""In windows of so many pixels without a point a fainter one is looked for: walls of glass show little."""
 _MISFIT_PX: Final = 0.8
 """A point farther than this from its epipolar line moves by itself, or was lost."""
 _BELOW_PX: Final = 10.0
@@ -93,11 +96,15 @@ def _points(
 ) -> npt.NDArray[np.float32]:
     """Corners everywhere, and once more on the ground, where contrast is low."""
     everywhere = corners(grey, mask=usable)
+    near = np.zeros(usable.shape, np.uint8)
+    near[everywhere[:, 1].astype(int), everywhere[:, 0].astype(int)] = 1
+    bare = usable & (cv2.dilate(near, np.ones((_BARE_PX, _BARE_PX), np.uint8)) == 0)
+    faint = corners(grey, mask=bare, count=200, spacing=10.0)
     if horizon is None:
         horizon = 0.55 * grey.shape[0]
     below = usable & (np.arange(grey.shape[0])[:, None] > horizon + _BELOW_PX)
     ground = corners(grey, mask=below, count=300, spacing=5.0)
-    return np.concatenate([everywhere, ground])
+    return np.concatenate([everywhere, faint, ground])
 
 
 def common_focus(pairs: list[Pair], camera: Camera) -> tuple[float, float] | None:
