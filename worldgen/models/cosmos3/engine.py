@@ -17,6 +17,7 @@ from torch import Tensor
 
 from worldgen.errors import Cancelled
 from worldgen.models.cosmos3.branches import CachedBranches, SharedBranches, Sides
+from worldgen.models.cosmos3.caching import forget_steps, step_cache
 from worldgen.models.cosmos3.codec import Codec, frames_of, pixels_of
 from worldgen.models.cosmos3.emphasis import token_weights
 from worldgen.models.cosmos3.load import Parts
@@ -64,7 +65,8 @@ class Cosmos3Engine:
             GenerationError: `not_finite`, naming step and chunk.
         """
         request.check(self.codec.spatial)
-        yield from _Run(self, request, stop, saves or NoSaves()).events()
+        with step_cache(self.parts.network, request.sampling.step_cache):
+            yield from _Run(self, request, stop, saves or NoSaves()).events()
 
     def scheduler(self, flow_shift: float) -> UniPCMultistepScheduler:
         """Make the checkpoint's scheduler anew, with a flow shift; it keeps state between steps."""
@@ -143,6 +145,7 @@ class _Run:
             texts = {name: self._engine.text_keys(tokens) for name, tokens in ids.items()}
         for chunk in self._chunks[len(pieces) :]:
             self._check()
+            forget_steps(self._engine.parts.network)
             resumed = saved.state if saved and saved.chunk == chunk.index else None
             latents = yield from self._denoise(chunk, ids, texts, tail, resumed)
             self._check()

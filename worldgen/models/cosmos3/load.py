@@ -159,7 +159,7 @@ def _weights(folder: Path) -> list[Path]:
 
 def _network(kind: type[Any], folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 -- of `kind`
     return kind.from_pretrained(
-        str(folder), torch_dtype=dtype, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=True
+        str(folder), dtype=dtype, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=True
     )
 
 

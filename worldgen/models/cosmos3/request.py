@@ -111,6 +111,10 @@ class Transfer:
             told = ", ".join(f"{kind} {s[0]} frames {s[2]}x{s[1]}" for kind, s in shapes.items())
             message = f"controls must have one length and size; got {told}"
             raise ContractError(message, reason="controls", hint="make them from one clip")
+        weighted = [c.kind for c in self.controls if c.mask is not None or c.weight != 1.0]
+        if self.sampling.step_cache is not None and weighted:
+            message = f"step caching knows no weights; {', '.join(weighted)} has one"
+            raise ContractError(message, reason="controls", hint="turn step caching off, or weights to 1")
         height, width = self.size
         if height % spatial or width % spatial:
             near = f"{_nearest(width, spatial)}x{_nearest(height, spatial)}"

@@ -1,0 +1,50 @@
+"""Situations: a tiny Cosmos 3 on disk, control clips, and what the engine gives for them."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from worldgen.models.cosmos3.engine import Cosmos3Engine
+from worldgen.models.cosmos3.request import Control, Decoded, Made, Sampling, StepDone, Transfer
+from worldgen.models.cosmos3.tiny import make_checkpoint
+from worldgen.models.engine.guidance import Guidance
+
+SIZE = (48, 80)
+FRAMES = 13
+
+
+def checkpoint(root: Path, seed: int = 0) -> Path:
+    folder = root / f"cosmos3-tiny-{seed}"
+    return folder if folder.exists() else make_checkpoint(folder, seed=seed)
+
+
+def control(kind: Any = "edge", *, frames: int = FRAMES, seed: int = 1, **more: Any) -> Control:
+    pixels = np.random.default_rng(seed).integers(0, 256, (frames, *SIZE, 3), dtype=np.uint8)
+    return Control(kind=kind, frames=pixels, digest=f"{seed}-{frames}", **more)
+
+
+def request(*controls: Control, steps: int = 3, guidance: Guidance | None = None, **more: Any) -> Transfer:
+    known = set(Sampling.__dataclass_fields__)
+    how = {name: more.pop(name) for name in list(more) if name in known}
+    sampling = Sampling(steps=steps, guidance=guidance or Guidance(text=3.0, control=1.5), fps=10.0, **how)
+    words = {"prompt": "heavy rain, wet road", "negative": "blurry"} | more
+    return Transfer(controls=controls or (control(),), sampling=sampling, **{"seed": 5, **words})
+
+
+def events(engine: Cosmos3Engine, wanted: Transfer, **more: Any) -> list[StepDone | Decoded | Made]:
+    return list(engine.transfer(wanted, threading.Event(), **more))
+
+
+def made(engine: Cosmos3Engine, wanted: Transfer, **more: Any) -> Made:
+    last = events(engine, wanted, **more)[-1]
+    assert isinstance(last, Made)
+    return last
+
+
+def pixels(engine: Cosmos3Engine, wanted: Transfer, **more: Any) -> torch.Tensor:
+    """Frames before rounding, [t, 3, h, w] in 0..1."""
+    chunks = [e.pixels for e in events(engine, wanted, **more) if isinstance(e, Decoded)]
+    return torch.cat(chunks, dim=2)[0].permute(1, 0, 2, 3)[: wanted.total] * 0.5 + 0.5
