@@ -8,7 +8,7 @@ from typing import Any
 from cluster.manifest import ManifestLine
 from cluster.remote import ActorSteps
 from worldgen.assembly import Assembly, publish, specs_of
-from worldgen.catalog import Catalog
+from worldgen.catalog import Catalog, FileDigests
 from worldgen.datatypes import Failure
 from worldgen.errors import WorldgenError
 from worldgen.media.scratch import Scratch
@@ -44,6 +44,7 @@ class Runner:
     async def run(self, line: ManifestLine) -> dict[str, int]:
         """Make what is missing of one source; returns counts per outcome, and how many were there."""
         counts: dict[str, int] = {}
+        digests = FileDigests(self.catalog.sources)
         try:
             source = await asyncio.to_thread(
                 open_source,
@@ -51,6 +52,7 @@ class Runner:
                 camera=line.camera,
                 labels=Path(line.labels) if line.labels else None,
                 calibration=Path(line.calibration) if line.calibration else None,
+                digest=digests,
             )
             specs = specs_of(line.specs, seed=line.seed)
         except WorldgenError as error:
@@ -85,4 +87,5 @@ class Runner:
                 await asyncio.to_thread(publish, self.catalog, outcome, source)
                 key = outcome.verdict.state
             counts[key] = counts.get(key, 0) + 1
+        digests.keep()
         return counts

@@ -9,9 +9,10 @@ from typing import Any
 
 from worldgen.assembly.specs import Specs, specs_of
 from worldgen.assembly.wiring import assembled
-from worldgen.catalog import Catalog, Published
+from worldgen.catalog import Catalog, FileDigests, Published
 from worldgen.datatypes import ControlKind, Failure, Outcome, Progress, Source, Variant, Verdict
 from worldgen.errors import OutputError
+from worldgen.media.video import sha256_of
 from worldgen.pipeline import Limits
 from worldgen.planning import check_needs
 from worldgen.report import write_report
@@ -105,7 +106,7 @@ def _ignore(variant_id: str, name: str, event: Progress | Outcome | None) -> Non
     del variant_id, name, event
 
 
-def source_of(path: str | Path, options: Options) -> Source:
+def source_of(path: str | Path, options: Options, digest: Callable[[Path], str] = sha256_of) -> Source:
     """Open the source that the options describe.
 
     Raises:
@@ -120,6 +121,7 @@ def source_of(path: str | Path, options: Options) -> Source:
         control=options.control,
         fps=options.fps,
         condition=options.condition,
+        digest=digest,
     )
 
 
@@ -139,12 +141,13 @@ async def augment_async(
     started = time.perf_counter()
     options = options or Options()
     wanted = specs_of(specs, seed=options.seed)
-    source = source_of(path, options)
     out = Path(out)
     if out.exists() and not out.is_dir():
         message = f"{out} is a file; results need a folder"
         raise OutputError(message, reason="not_a_folder")
     catalog = Catalog(out)
+    digests = FileDigests(catalog.sources)
+    source = source_of(path, options, digests)
     variants: list[Variant] = []
     failures: list[Failure] = []
     folders: dict[str, Path] = {}
@@ -175,6 +178,7 @@ async def augment_async(
                     folders[outcome.id] = published.folder
                     variants.append(catalog.load(outcome.id))
                 observe(outcome.id, outcome.spec.name, outcome)
+    digests.keep()
     order = {spec.identity: index for index, spec in enumerate(wanted)}
     variants.sort(key=lambda v: order.get(v.spec.identity, 0))
     failures.sort(key=lambda f: order.get(f.spec.identity, 0))

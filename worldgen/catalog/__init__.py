@@ -6,5 +6,6 @@
 from worldgen.catalog.catalog import Catalog
 from worldgen.catalog.folder import Published, Writer
 from worldgen.catalog.record import Record, folder_name
+from worldgen.catalog.sources import FileDigests
 
-__all__ = ["Catalog", "Published", "Record", "Writer", "folder_name"]
+__all__ = ["Catalog", "FileDigests", "Published", "Record", "Writer", "folder_name"]

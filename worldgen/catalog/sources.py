@@ -79,15 +79,6 @@ class SourceShelf:
         except (OSError, ValidationError):
             return None
 
-    def file_digest(self, path: Path) -> str:
-        """Name a file by content, reading it only when this state of it was never read before."""
-        about = path.stat()
-        known = self.digest_of(str(path.resolve()), about.st_size, str(about.st_mtime_ns))
-        if known is None:
-            known = sha256_of(path)
-            self.remember(str(path.resolve()), about.st_size, str(about.st_mtime_ns), known)
-        return known
-
     def _digest_path(self, uri: str, size_bytes: int, stamp: str) -> Path:
         return self.root / "digests" / f"{digest(uri, size_bytes, stamp)[:32]}.json"
 
@@ -96,6 +87,35 @@ class SourceShelf:
             _put_video(Path(video.uri), folder / "source.mp4")
             if (folder / "source.mp4").exists():
                 (folder / "source.mp4").replace(place / "source.mp4")
+
+
+class FileDigests:
+    """Names files by content, reading each only when this state of it was never read before.
+
+    What was read is noted when `keep` is called, and not before: bad input writes nothing.
+
+    Args:
+        shelf: Where files are looked up and noted.
+    """
+
+    def __init__(self, shelf: SourceShelf) -> None:
+        self._shelf = shelf
+        self._read: dict[tuple[str, int, str], str] = {}
+
+    def __call__(self, path: Path) -> str:
+        """Return a file's sha256."""
+        about = path.stat()
+        state = (str(path.resolve()), about.st_size, str(about.st_mtime_ns))
+        known = self._shelf.digest_of(*state)
+        if known is None:
+            known = self._read[state] = sha256_of(path)
+        return known
+
+    def keep(self) -> None:
+        """Note what was read."""
+        for state, sha256 in self._read.items():
+            self._shelf.remember(*state, sha256)
+        self._read.clear()
 
 
 class _Known(BaseModel):

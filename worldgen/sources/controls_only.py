@@ -11,7 +11,7 @@ from typing import Final
 from worldgen.datatypes import Clip, ControlKind, Source, digest
 from worldgen.errors import SourceError
 from worldgen.media.limits import Limits
-from worldgen.media.video import VideoInfo, probe, read_clip, sha256_of
+from worldgen.media.video import VideoInfo, probe, read_clip
 from worldgen.sources.protocol import CAMERA, PlainReader, Request, refuse_unknown_camera
 
 _WORDS: Final[dict[str, ControlKind]] = {
@@ -48,7 +48,7 @@ class ControlVideos(PlainReader):
         found = {kind: probe(file, request.limits) for kind, file in files.items()}
         _check_equal(files, found)
         first = next(iter(found.values()))
-        content = {kind: sha256_of(file) for kind, file in files.items()}
+        content = {kind: request.digest(file) for kind, file in files.items()}
         return Source(
             kind="controls",
             uri=str(path),

@@ -6,7 +6,7 @@ from worldgen.datatypes import Clip, Source, VideoRef, digest
 from worldgen.errors import SourceError
 from worldgen.media.images import check_sizes, list_images
 from worldgen.media.limits import Limits
-from worldgen.media.video import read_images, sha256_of
+from worldgen.media.video import read_images
 from worldgen.sources.protocol import CAMERA, PlainReader, Request, refuse_unknown_camera
 
 
@@ -32,7 +32,7 @@ class ImageFolders(PlainReader):
         # Pictures may be stored turned; only a decoded one knows.
         one = read_images(pictures[:1], fps=request.fps, limits=_one_frame(request.limits))
         width, height = one.size
-        content = [[picture.name, sha256_of(picture)] for picture in pictures]
+        content = [[picture.name, request.digest(picture)] for picture in pictures]
         sha256 = digest({"pictures": content, "fps": request.fps})
         return Source(
             kind="images",

@@ -1,5 +1,6 @@
 """Open: whatever the user named becomes a source, or a typed error. Nothing is written."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast, get_args
 
@@ -18,6 +19,7 @@ from worldgen.datatypes import (
 )
 from worldgen.errors import LabelError, SourceError, SpecError, boundary
 from worldgen.media.limits import Limits
+from worldgen.media.video import sha256_of
 from worldgen.sources.calibration import read_calibration
 from worldgen.sources.controls_only import ControlVideos
 from worldgen.sources.images import ImageFolders
@@ -51,6 +53,7 @@ def open_source(
     control: ControlKind | None = None,
     depth: Path | None = None,
     limits: Limits | None = None,
+    digest: Callable[[Path], str] = sha256_of,
 ) -> Source:
     """Probe a path and what lies beside it.
 
@@ -64,13 +67,14 @@ def open_source(
         control: The path is one control video of this kind, not RGB.
         depth: Depth measured beside a video or pictures: LiDAR or stereo (`worldgen.sources.sidecar`).
         limits: What a file may cost.
+        digest: Names a file by its content, for callers that remember files.
 
     Raises:
         SourceError: The path cannot be used.
         LabelError: Labels or calibration cannot be used, or belong to another source.
     """
     path = Path(path)
-    request = Request(camera=camera, fps=fps, control=control, limits=limits or Limits())
+    request = Request(camera=camera, fps=fps, control=control, limits=limits or Limits(), digest=digest)
     with boundary(SourceError, f"open {path}"):
         source = reader_of(path, request).open(path, request)
     beside: dict[str, object] = {}

@@ -1,11 +1,13 @@
 """What a reader of sources is: it recognises a path, probes it, and reads it when asked."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from worldgen.datatypes import Clip, ControlKind, Geometry, Scene, Source
 from worldgen.errors import SourceError
 from worldgen.media.limits import Limits
+from worldgen.media.video import sha256_of
 
 CAMERA: Final = "camera"
 """The name of the one camera of what has no names."""
@@ -21,6 +23,8 @@ class Request(NamedTuple):
     control: ControlKind | None = None
     """The path is one control video of this kind, not RGB."""
     limits: Limits = Limits()
+    digest: Callable[[Path], str] = sha256_of
+    """Names a file by its content; a caller that remembers need not read it again."""
 
 
 class SourceReader(Protocol):

@@ -5,7 +5,7 @@ from pathlib import Path
 from worldgen.datatypes import Clip, Source, VideoRef
 from worldgen.errors import SourceError
 from worldgen.media.limits import Limits
-from worldgen.media.video import VideoInfo, probe, read_clip, sha256_of
+from worldgen.media.video import VideoInfo, probe, read_clip
 from worldgen.sources.protocol import CAMERA, PlainReader, Request, refuse_unknown_camera
 
 
@@ -29,7 +29,7 @@ class VideoFiles(PlainReader):
             raise SourceError(
                 message, reason="count_mismatch", hint="only folders of pictures need a declared rate"
             )
-        sha256 = sha256_of(path)
+        sha256 = request.digest(path)
         return Source(
             kind="video",
             uri=str(path),

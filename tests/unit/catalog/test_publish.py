@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.situations_results import encode, one_variant
-from worldgen.catalog import Catalog, folder_name
+from worldgen.catalog import Catalog, FileDigests, folder_name
 from worldgen.catalog.files import sha256_of
 from worldgen.datatypes import Failure, Labels, Spec, VideoRef
 from worldgen.errors import OutputError, PublishError
@@ -203,13 +203,16 @@ def test_a_file_is_read_once_until_it_changes(tmp_path):
     shelf = Catalog(tmp_path / "out").sources
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(b"one")
-    first = shelf.file_digest(clip)
+    digests = FileDigests(shelf)
+    first = digests(clip)
     assert first == sha256_of(clip)
+    assert not (tmp_path / "out").exists(), "written before it was known that the input is good"
+    digests.keep()
     known = next((tmp_path / "out").rglob("digests/*.json"))
     known.write_text(known.read_text().replace(first, "ab" * 32))
-    assert shelf.file_digest(clip) == "ab" * 32, "looked up, not read"
+    assert FileDigests(shelf)(clip) == "ab" * 32, "looked up, not read"
     clip.write_bytes(b"two!")
-    assert shelf.file_digest(clip) == sha256_of(clip)
+    assert FileDigests(shelf)(clip) == sha256_of(clip)
 
 
 def test_a_source_that_is_not_here_any_more_does_not_hold_a_variant_up(tmp_path, made):
