@@ -208,6 +208,26 @@ class MarkingLimits(Value):
     new_cells: int = 30
 
 
+class SkyLimits(Value):
+    """Steps in the sky."""
+
+    step_levels: float = 6.5
+    """Largest straight upright step that four in five rows share."""
+    least_share: float = 0.03
+    """Share of sky from which it is judged."""
+    least_samples: int = 60
+
+
+class LampLimits(Value):
+    """States of lamps."""
+
+    lit_levels: float = 40.0
+    """Red less green (or green less red) from which a lamp counts as lit in the source."""
+    seen_levels: float = 24.0
+    """... and from which its colour is seen in the candidate."""
+    frames: int = 3
+
+
 class Thresholds(Value):
     """All limits of one panel."""
 
@@ -232,6 +252,8 @@ class Thresholds(Value):
     condition: ConditionLimits = ConditionLimits()
     labels: LabelLimits = LabelLimits()
     markings: MarkingLimits = MarkingLimits()
+    sky: SkyLimits = SkyLimits()
+    lamps: LampLimits = LampLimits()
 
     @property
     def identity(self) -> str:

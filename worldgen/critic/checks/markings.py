@@ -126,6 +126,10 @@ class _Paint:
         judged = (paint > 0) & (paint_seen > 12) & (asphalt_seen > 20) & (cells >= 3)
         judged &= (ratios_before[0] > limits.contrast) & (0.5 * ratios_before[0] > 3 * noise)
         judged &= level > _FLOOR
+        # Bars of a crossing have no asphalt beside them that a codec would keep apart.
+        judged &= window((paint > 0).astype(np.float32), 1.5, 2.6) < 0.35 * window(
+            (road.weight > 0).astype(np.float32), 1.5, 2.6
+        )
         return cls(judged, ratios_before[0], ratios[0], ratios_before[1], ratios[1])
 
     @property
