@@ -223,7 +223,7 @@ class LampLimits(Value):
 
     lit_levels: float = 40.0
     """Red less green (or green less red) from which a lamp counts as lit in the source."""
-    seen_levels: float = 24.0
+    seen_levels: float = 25.0
     """... and from which its colour is seen in the candidate."""
     frames: int = 3
 
