@@ -1,4 +1,4 @@
-"""Prompts: specs in words, for people and for world models that read text. Templates, no network."""
+"""Specs in a few words, for people and for captions alike."""
 
 from typing import Final
 
@@ -39,39 +39,11 @@ def describe(spec: Spec) -> str:
     return ", ".join(part for part in parts if part) or "the scene as it is"
 
 
-def prompt_for(spec: Spec) -> str:
-    """Write the prompt of a diffusion world model: the weather and light, and that nothing else changes."""
-    said = describe(spec)
-    sentences = [
-        f"A realistic video from the front camera of a car: {said}.",
-        _light_sentence(spec),
-        _road_sentence(spec),
-        "Buildings, vehicles, people, lane markings, signs and traffic lights stay exactly as they are, "
-        "in place, number, shape and motion; nothing is added.",
-    ]
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def negative_prompt_for(spec: Spec) -> str:
-    """Write the negative prompt: what is never wanted, and what would contradict the spec."""
-    parts = ["blurry, distorted, flickering, cartoon, extra objects, missing objects, deformed vehicles"]
-    night = _is_night(spec)
-    if night:
-        parts.append("daylight, bright sky, sun shadows")
-    elif spec.sun_elevation_deg is not None and spec.sun_elevation_deg > 12:
-        parts.append("night, headlight glow")
-    if (spec.clouds_okta or 0) >= 6 or spec.fog_mor_m or spec.rain_mm_h or spec.snow_mm_h:
-        parts.append("blue sky, hard sun shadows")
-    if spec.wetness is not None and spec.wetness < 0.1:
-        parts.append("wet road, reflections")
-    return ", ".join(dict.fromkeys(", ".join(parts).split(", ")))
-
-
 def _headline(spec: Spec, *, numbers: bool = False) -> str:
     """Weather or sky, then light: ``heavy rain at night``, ``clear sky under a low sun``, ``dusk``."""
-    weather = " and ".join(part for part in (_falling(spec), _air(spec, numbers=numbers)) if part) or _sky(
-        spec
-    )
+    weather = " and ".join(
+        part for part in (falling_of(spec), air_of(spec, numbers=numbers)) if part
+    ) or _sky(spec)
     light = _light(spec)
     if not weather:
         light = (
@@ -85,13 +57,15 @@ def _headline(spec: Spec, *, numbers: bool = False) -> str:
     return f"{weather} {light}{height}".strip()
 
 
-def _falling(spec: Spec) -> str:
+def falling_of(spec: Spec) -> str:
+    """Name what falls: ``heavy rain``, ``light snowfall``; empty for nothing."""
     if spec.rain_mm_h:
         return _level(spec.rain_mm_h, _RAIN, "very heavy rain")
     return _level(spec.snow_mm_h, _SNOW, "heavy snowfall") if spec.snow_mm_h else ""
 
 
-def _air(spec: Spec, *, numbers: bool) -> str:
+def air_of(spec: Spec, *, numbers: bool) -> str:
+    """Name what hangs in the air: ``fog with 80 m visibility``; empty for nothing."""
     reach = spec.fog_mor_m or spec.dust_mor_m
     if not reach:
         return ""
@@ -139,29 +113,8 @@ def _camera(spec: Spec) -> list[str]:
     return parts
 
 
-def _light_sentence(spec: Spec) -> str:
-    sun = spec.sun_elevation_deg
-    if sun is None:
-        dull = (spec.clouds_okta or 0) >= 6 or (spec.fog_mor_m or 1e9) <= 1000
-        return "The light is soft and without shadows." if dull else ""
-    if _is_night(spec):
-        return "The sky is dark; headlights, street lamps and lit windows light the scene."
-    if sun <= 0:
-        return "The sun has set; the sky still glows and the street is dim and bluish."
-    if sun <= 12 and (spec.clouds_okta or 0) <= 4:
-        return "The sun stands just above the horizon, warm and glaring, with long shadows."
-    return ""
-
-
-def _road_sentence(spec: Spec) -> str:
-    if (spec.snow_cover or 0) >= 0.3:
-        return "Snow lies on the road, roofs and verges."
-    if (spec.wetness or 0) >= 0.3:
-        return "The asphalt is dark and wet and mirrors lights and vehicles."
-    return ""
-
-
-def _is_night(spec: Spec) -> bool:
+def is_night(spec: Spec) -> bool:
+    """Whether the spec asks for night (sun below -6 degrees)."""
     return spec.sun_elevation_deg is not None and spec.sun_elevation_deg < -6
 
 
