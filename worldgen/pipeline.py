@@ -32,7 +32,7 @@ from worldgen.datatypes import (
 )
 from worldgen.errors import Cancelled, ExtractError, GenerationError, JudgeError, WorldgenError, boundary
 from worldgen.labelling import labels_of
-from worldgen.planning import RetryPolicy, needs_of, next_attempt, plan_generation, variant_id_of
+from worldgen.planning import RetryPolicy, needs_of, next_attempt, plan_generation, variant_id_of, words_of
 
 Extract: TypeAlias = Callable[[Source, frozenset[ControlKind]], Awaitable[Material]]
 Generate: TypeAlias = Callable[[GenerationPlan], AsyncGenerator[Progress | Candidate, None]]
@@ -132,7 +132,15 @@ async def make_variants(
 
 
 def _id_of(source: Source, spec: Spec, profile: ModelProfile, identity: Identity, policy: RetryPolicy) -> str:
-    return variant_id_of(source.sha256, identity.recipe, spec, profile, policy=policy, critic=identity.critic)
+    return variant_id_of(
+        source.sha256,
+        identity.recipe,
+        spec,
+        profile,
+        policy=policy,
+        critic=identity.critic,
+        caption=words_of(source),
+    )
 
 
 def case_of(material: Material, candidate: Candidate, plan: GenerationPlan) -> Case:
@@ -205,7 +213,10 @@ async def _judged(judge: Judge, case: Case, candidate: Candidate, seconds: dict[
         )
         verdict = Verdict.of((finding,), critic="failed")
     seconds["judge"] = seconds.get("judge", 0.0) + time.perf_counter() - started
-    return verdict
+    if not candidate.findings:
+        return verdict
+    joined = Verdict.of((*verdict.findings, *candidate.findings)).state
+    return verdict.model_copy(update={"state": joined, "findings": (*verdict.findings, *candidate.findings)})
 
 
 def _provenance(

@@ -13,12 +13,15 @@ from worldgen.datatypes import (
     Source,
     Spec,
     Verdict,
+    canonical_json,
     digest,
 )
 from worldgen.errors import ContractError, SpecError
-from worldgen.prompts import negative_prompt_for, prompt_for
+from worldgen.prompts import Shot, emphasis_on, negative_prompt_for, prompt_for, subjects_of
 
 POLICY_VERSION = "1"
+PROMPT_VERSION = "1"
+"""Of the templates and edits in worldgen.prompts; raised when their words change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ def needs_of(specs: tuple[Spec, ...], profile: ModelProfile) -> frozenset[Contro
     """Name the control maps that any of the specs needs from this model."""
     if "controls" not in profile.needs:
         return frozenset()
-    asked = {kind for spec in specs for kind, weight in spec.control_weights.items() if weight > 0}
+    asked = {kind for spec in specs for kind in control_weights_of(spec, profile)}
     unknown = asked - profile.control_kinds
     if unknown:
         message = (
@@ -47,13 +50,30 @@ def needs_of(specs: tuple[Spec, ...], profile: ModelProfile) -> frozenset[Contro
             f"it takes: {', '.join(sorted(profile.control_kinds))}"
         )
         raise ContractError(message, reason="controls")
-    return frozenset(asked or profile.default_controls)
+    return frozenset(asked)
 
 
 def variant_id_of(
-    source_sha256: str, recipe: str, spec: Spec, profile: ModelProfile, *, policy: RetryPolicy, critic: str
+    source_sha256: str,
+    recipe: str,
+    spec: Spec,
+    profile: ModelProfile,
+    *,
+    policy: RetryPolicy,
+    critic: str,
+    caption: str = "",
 ) -> str:
-    """Name a variant without decoding anything: 32 hexadecimal characters."""
+    """Name a variant without decoding anything: 32 hexadecimal characters.
+
+    Args:
+        source_sha256: Of the source's content.
+        recipe: Of geometry and control maps.
+        spec: What shall change.
+        profile: Of the world model.
+        policy: What follows a rejection.
+        critic: Version of the panel.
+        caption: What the source says to models that read text, see `words_of`.
+    """
     settings = dict(sorted(profile.parameters.items()))
     identity = (
         source_sha256,
@@ -65,7 +85,15 @@ def variant_id_of(
         policy.identity,
         critic,
     )
-    return digest(*identity)[:32]
+    reads = (caption, PROMPT_VERSION) if profile.kind in ("diffusion", "remote") else ()
+    return digest(*identity, *reads)[:32]
+
+
+def words_of(source: Source) -> str:
+    """Return what of a source goes into a prompt beside its frames: its caption, else what labels name."""
+    if source.caption or source.labels is None:
+        return source.caption
+    return canonical_json([s.model_dump(mode="json") for s in subjects_of(source.labels)])
 
 
 def check_needs(source: Source, profile: ModelProfile) -> None:
@@ -91,6 +119,9 @@ def plan_generation(
     """
     check_needs(source, profile)
     check_transition(spec, material.condition, profile)
+    weights = control_weights_of(spec, profile)
+    fit = fit_to(source, profile)
+    prompt, negative_prompt = _prompts(source, material, spec, profile, fit)
     return GenerationPlan(
         variant_id=variant_id,
         attempt=1,
@@ -100,14 +131,65 @@ def plan_generation(
         seed=spec.seed,
         source=material.video,
         geometry=material.geometry,
-        controls=material.controls,
-        control_weights=dict(spec.control_weights),
+        controls=tuple(c for c in material.controls if not weights or c.kind in weights),
+        control_weights=weights,
         condition=material.condition,
-        fit=fit_to(source, profile),
-        prompt=prompt_for(spec) if profile.kind in ("diffusion", "remote") else "",
-        negative_prompt=negative_prompt_for(spec) if profile.kind in ("diffusion", "remote") else "",
-        parameters=dict(profile.parameters),
+        fit=fit,
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        parameters=parameters_of(profile, weights),
     )
+
+
+def control_weights_of(spec: Spec, profile: ModelProfile) -> dict[ControlKind, float]:
+    """Say which control maps count, and how much: those that the spec weighs, else the model's own at 1.
+
+    After dark the model's own are taken without blur, which keeps the source's luminance: the vendors' own
+    night demos stayed day with it. Who weighs blur by hand gets it.
+    """
+    if "controls" not in profile.needs:
+        return dict(spec.control_weights)
+    asked = {kind: weight for kind, weight in spec.control_weights.items() if weight > 0}
+    if asked:
+        return asked
+    own = profile.default_controls
+    if spec.sun_elevation_deg is not None and spec.sun_elevation_deg <= 0:
+        own = tuple(kind for kind in own if kind != "blur") or _instead_of_blur(profile)
+    return dict.fromkeys(own, 1.0)
+
+
+def _instead_of_blur(profile: ModelProfile) -> tuple[ControlKind, ...]:
+    structural: tuple[ControlKind, ...] = ("edge", "depth", "seg", "wsm")
+    return tuple(kind for kind in structural if kind in profile.control_kinds)[:1] or profile.default_controls
+
+
+def _prompts(
+    source: Source, material: Material, spec: Spec, profile: ModelProfile, fit: Fit
+) -> tuple[str, str]:
+    """Write the prompts of a model that reads text, in its style, from the source's caption if it has one."""
+    if profile.kind not in ("diffusion", "remote"):
+        return "", ""
+    width, height = fit.model_size
+    prompt = prompt_for(
+        spec,
+        style=profile.prompt_style,
+        caption=source.caption,
+        condition=material.condition,
+        labels=source.labels,
+        shot=Shot(width=width, height=height, frames=fit.model_frames, fps=fit.model_fps),
+    )
+    if profile.parameters.get("emphasize_control_in_prompt"):
+        prompt = f"{prompt} {emphasis_on(tuple(control_weights_of(spec, profile)))}"
+    return prompt, negative_prompt_for(spec, style=profile.prompt_style)
+
+
+def parameters_of(
+    profile: ModelProfile, weights: dict[ControlKind, float]
+) -> dict[str, float | int | str | bool]:
+    """Fill in what the parameters leave open (0) from the preset of the control, or of several."""
+    preset = profile.presets.get(next(iter(weights)) if len(weights) == 1 else "several", {})
+    filled = {name: value for name, value in preset.items() if not profile.parameters.get(name)}
+    return {**profile.parameters, **filled}
 
 
 def next_attempt(plan: GenerationPlan, verdict: Verdict, policy: RetryPolicy) -> GenerationPlan | None:
@@ -126,6 +208,7 @@ def fit_to(source: Source, profile: ModelProfile) -> Fit:
     """
     frames = _legal_frames(source.frames, profile)
     width, height = _legal_size(source.width, source.height, profile)
+    _check_rate(source.fps, profile)
     fps = min(profile.fps, key=lambda f: abs(f - source.fps)) if profile.fps else source.fps
     return Fit(
         source_frames=source.frames,
@@ -149,8 +232,19 @@ def _legal_frames(frames: int, profile: ModelProfile) -> int:
     return legal
 
 
+def _check_rate(fps: float, profile: ModelProfile) -> None:
+    if profile.fps_range is None:
+        return
+    low, high = profile.fps_range
+    if not low * 0.99 <= fps <= high * 1.01:  # 9.99 and 29.97 are 10 and 30.
+        near = low if fps < low else high
+        message = f"{profile.name} takes {low:g} to {high:g} frames a second, the source has {fps:g}"
+        raise ContractError(message, reason="fps", hint=f"give it a clip of {near:g} frames a second")
+
+
 def _legal_size(width: int, height: int, profile: ModelProfile) -> tuple[int, int]:
-    if not profile.sizes:
+    sizes = _sizes_of(profile)
+    if not sizes:
         if width * height > profile.max_pixels:
             message = f"{profile.name} takes at most {profile.max_pixels} pixels, got {width}x{height}"
             raise ContractError(message, reason="size", hint="scale the clip down first")
@@ -160,7 +254,19 @@ def _legal_size(width: int, height: int, profile: ModelProfile) -> tuple[int, in
     def distance(size: tuple[int, int]) -> tuple[float, int]:
         return abs(size[0] / size[1] - ratio), abs(size[0] * size[1] - width * height)
 
-    return min(profile.sizes, key=distance)
+    return min(sizes, key=distance)
+
+
+def _sizes_of(profile: ModelProfile) -> tuple[tuple[int, int], ...]:
+    if not profile.tiers:
+        return profile.sizes
+    tier = int(profile.parameters.get("tier", 0))
+    if tier not in profile.tiers:
+        told = ", ".join(map(str, sorted(profile.tiers)))
+        near = min(profile.tiers, key=lambda t: abs(t - tier))
+        message = f"{profile.name} has no tier {tier}; it has: {told}"
+        raise ContractError(message, reason="size", hint=f"the nearest is tier={near}")
+    return profile.tiers[tier]
 
 
 def check_transition(spec: Spec, condition: Condition, profile: ModelProfile) -> None:

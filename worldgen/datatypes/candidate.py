@@ -4,6 +4,7 @@ from typing import Literal
 
 from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.digest import Value
+from worldgen.datatypes.verdict import Finding
 
 
 class Progress(Value):
@@ -45,6 +46,8 @@ class Candidate(Value):
     """A guardrail's reason; the candidate then has no meaning and is rejected with one finding."""
     guardrail: GuardrailRecord | None = None
     """None for models that have none."""
+    findings: tuple[Finding, ...] = ()
+    """What the model itself measured of its work, such as seams between chunks; they join the verdict's."""
     seconds: dict[str, float] = {}
     counters: dict[str, int] = {}
     """Encodes, cache hits and the like."""

@@ -29,8 +29,12 @@ class ModelProfile(Value):
     sizes: tuple[tuple[int, int], ...] = ()
     """Legal (width, height); empty: any up to max_pixels."""
     max_pixels: int = 3840 * 2160
+    tiers: dict[int, tuple[tuple[int, int], ...]] = {}
+    """Lines -> legal (width, height); the parameter `tier` says which. Empty: `sizes` alone count."""
     fps: tuple[float, ...] = ()
     """Rates the model was trained at; empty: any."""
+    fps_range: tuple[float, float] | None = None
+    """Lowest and highest rate that it takes as it is; None: any."""
     removes: frozenset[Removable] = frozenset()
     """What it can take away from a source; a spec that needs more is `unsupported`."""
     makes: frozenset[str] = frozenset()
@@ -42,3 +46,5 @@ class ModelProfile(Value):
     verified_with_real_weights: bool = False
     parameters: dict[str, float | int | str | bool] = {}
     """Sampler settings and other defaults; part of the plan."""
+    presets: dict[str, dict[str, float | int]] = {}
+    """Parameters by hint, and for `several`; they fill in what `parameters` leaves at 0."""

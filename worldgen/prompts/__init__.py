@@ -13,6 +13,7 @@ from worldgen.prompts.edit import contradictions, edit_caption
 from worldgen.prompts.negative import negative_plain, negative_structured
 from worldgen.prompts.plain import plain_prompt
 from worldgen.prompts.structured import MAX_CHARACTERS, Caption, Shot, is_structured
+from worldgen.prompts.subjects import subjects_of
 from worldgen.prompts.template import template_caption
 from worldgen.prompts.words import describe, title_of
 
@@ -30,6 +31,7 @@ __all__ = [
     "negative_prompt_for",
     "prompt_for",
     "structured_for",
+    "subjects_of",
     "template_caption",
     "title_of",
 ]
