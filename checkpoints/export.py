@@ -1,0 +1,85 @@
+"""Export: the finished networks in the layout in which Cosmos 3 is published, in bfloat16.
+
+The files are those that `worldgen.models.cosmos3.load` and diffusers' own pipelines read, each part written
+by its class's `save_pretrained`; weights in files of less than 15 MiB.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from checkpoints.latents import Statistics
+from checkpoints.recipe import Recipe
+from worldgen.models.cosmos3.tiny import make_scheduler
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKLWan, Cosmos3OmniTransformer
+
+LARGEST_FILE: Final = "14MB"
+_CLASSES: Final = {
+    "scheduler": ("diffusers", "UniPCMultistepScheduler"),
+    "text_tokenizer": ("transformers", "PreTrainedTokenizerFast"),
+    "transformer": ("diffusers", "Cosmos3OmniTransformer"),
+    "vae": ("diffusers", "AutoencoderKLWan"),
+}
+
+
+def export(
+    folder: Path,
+    recipe: Recipe,
+    *,
+    vae: "AutoencoderKLWan",
+    flow: "Cosmos3OmniTransformer",
+    tokenizer: Any,  # noqa: ANN401 -- of transformers
+    statistics: Statistics,
+    facts: dict[str, Any],
+) -> Path:
+    """Write a checkpoint folder.
+
+    Args:
+        folder: Made.
+        recipe: Written beside the weights.
+        vae: Finished; its statistics are set here.
+        flow: Finished.
+        tokenizer: Of the model.
+        statistics: Of the clips' latents.
+        facts: How it was made, written beside the weights.
+
+    Returns:
+        The folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    vae.register_to_config(latents_mean=list(statistics.mean), latents_std=list(statistics.std))
+    # Of torch's own `to`: diffusers' warns about the time embedder, which is put back at once.
+    torch.nn.Module.to(vae, torch.bfloat16).save_pretrained(folder / "vae", max_shard_size=LARGEST_FILE)
+    torch.nn.Module.to(flow, torch.bfloat16).time_embedder.float()
+    flow.save_pretrained(folder / "transformer", max_shard_size=LARGEST_FILE)
+    make_scheduler().save_pretrained(folder / "scheduler")
+    tokenizer.save_pretrained(folder / "text_tokenizer")
+    (folder / "modular_model_index.json").write_text(json.dumps(_index(folder.name), indent=1) + "\n")
+    made = {**facts, "recipe": recipe.model_dump(mode="json")}
+    (folder / "made.json").write_text(json.dumps(made, indent=1) + "\n")
+    return folder
+
+
+def _index(name: str) -> dict[str, Any]:
+    """Write what diffusers' modular pipeline loads by; ours needs only the folders."""
+    places = {
+        part: [*kind, {"pretrained_model_name_or_path": name, "subfolder": part, "type_hint": list(kind)}]
+        for part, kind in _CLASSES.items()
+    }
+    facts = {
+        "_blocks_class_name": "Cosmos3OmniBlocks",
+        "_class_name": "Cosmos3OmniModularPipeline",
+        "enable_safety_checker": False,
+        "default_use_system_prompt": True,
+        "use_native_flow_schedule": False,
+    }
+    return facts | places
+
+
+def bytes_of(folder: Path) -> int:
+    """Weigh all files of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
