@@ -8,6 +8,7 @@ from worldgen import __version__
 from worldgen.cli import (
     augment,
     bench,
+    caption,
     demo,
     doctor,
     judge,
@@ -49,7 +50,20 @@ def _root(
     del version
 
 
-for module in (augment, judge, sources, listings, models, stress, results, demo, serve, doctor, bench):
+for module in (
+    augment,
+    caption,
+    judge,
+    sources,
+    listings,
+    models,
+    stress,
+    results,
+    demo,
+    serve,
+    doctor,
+    bench,
+):
     module.register(app)
 
 

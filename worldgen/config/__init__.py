@@ -57,3 +57,17 @@ def load_settings(kind: str, name: str, settings: type[Settings]) -> Settings:
     except ValidationError as exc:
         message = f"{path.name}: {exc}"
         raise ConfigError(message, reason="invalid") from exc
+
+
+def validated(settings: type[Settings], **values: object) -> Settings:
+    """Make typed settings from options that a user gave.
+
+    Raises:
+        ConfigError: `invalid`, naming the option and what is wrong with it.
+    """
+    try:
+        return settings.model_validate(values)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ConfigError(message, reason="invalid") from exc

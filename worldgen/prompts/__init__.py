@@ -28,6 +28,7 @@ __all__ = [
     "describe",
     "edit_caption",
     "emphasis_on",
+    "is_structured",
     "negative_prompt_for",
     "prompt_for",
     "structured_for",
@@ -88,16 +89,7 @@ def structured_for(
     if is_structured(caption):
         edited = edit_caption(Caption.parse(caption), spec, condition)
     else:
-        edited = template_caption(spec, condition, labels)
-        if caption.strip():
-            own = Caption(temporal_caption=caption.strip(), background_setting=caption.strip())
-            words = edit_caption(own, spec, condition)
-            edited = edited.model_copy(
-                update={
-                    "temporal_caption": words.temporal_caption,
-                    "background_setting": words.background_setting,
-                }
-            )
+        edited = template_caption(spec, condition, labels, text=caption)
     return shot.on(edited) if shot is not None else edited
 
 

@@ -13,13 +13,16 @@ _FIXED: Final = (
 )
 
 
-def template_caption(spec: Spec, condition: Condition | None = None, labels: Labels | None = None) -> Caption:
+def template_caption(
+    spec: Spec, condition: Condition | None = None, labels: Labels | None = None, *, text: str = ""
+) -> Caption:
     """Write a structured caption from a spec alone, with subjects where labels name them.
 
     Args:
         spec: What the clip shall show.
         condition: Of the source, for what the spec leaves alone.
         labels: Of the source.
+        text: The source's own caption in plain words.
     """
     plain = Caption(
         subjects=subjects_of(labels) if labels is not None else (),
@@ -41,4 +44,6 @@ def template_caption(spec: Spec, condition: Condition | None = None, labels: Lab
         context="Footage of a car's front camera in traffic",
         temporal_caption=f"The car's front camera records the road ahead without a cut. {_FIXED}",
     )
-    return edit_caption(plain, spec, condition)
+    said = text.strip()
+    own = plain.model_copy(update={"background_setting": said, "temporal_caption": said}) if said else plain
+    return edit_caption(own, spec, condition)

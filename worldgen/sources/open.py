@@ -21,6 +21,7 @@ from worldgen.errors import LabelError, SourceError, SpecError, boundary
 from worldgen.media.limits import Limits
 from worldgen.media.video import sha256_of
 from worldgen.sources.calibration import read_calibration
+from worldgen.sources.captions import caption_beside, read_caption
 from worldgen.sources.controls_only import ControlVideos
 from worldgen.sources.images import ImageFolders
 from worldgen.sources.labels import read_labels
@@ -52,6 +53,7 @@ def open_source(
     condition: Condition | str | None = None,
     control: ControlKind | None = None,
     depth: Path | None = None,
+    caption: Path | None = None,
     limits: Limits | None = None,
     digest: Callable[[Path], str] = sha256_of,
 ) -> Source:
@@ -66,6 +68,7 @@ def open_source(
         condition: The source's own weather and light, where known; a class such as "night" will do.
         control: The path is one control video of this kind, not RGB.
         depth: Depth measured beside a video or pictures: LiDAR or stereo (`worldgen.sources.sidecar`).
+        caption: File with the clip's caption; else the one that lies beside it by name, if there is one.
         limits: What a file may cost.
         digest: Names a file by its content, for callers that remember files.
 
@@ -86,6 +89,7 @@ def open_source(
         beside["condition"] = given_condition(condition) if isinstance(condition, str) else condition
     if depth is not None:
         beside["sensors"] = {**source.sensors, "depth": str(_sidecar(Path(depth), source, beside))}
+    beside |= _caption(path, caption, source)
     return source.model_copy(update=beside)
 
 
@@ -155,6 +159,19 @@ def read_source_scene(source: Source) -> Scene | None:
     """Read the map elements and actors that came with a source; None when there are none."""
     with boundary(SourceError, f"read the scene of {source.uri}"):
         return _OF_KIND[source.kind].read_scene(source)
+
+
+def _caption(path: Path, given: Path | None, source: Source) -> dict[str, object]:
+    """Read the caption that was named, or found beside the source; one found and wrong is only noted."""
+    if given is not None:
+        return {"caption": read_caption(given)}
+    found = caption_beside(path)
+    if found is None:
+        return {}
+    try:
+        return {"caption": read_caption(found)}
+    except SourceError as error:
+        return {"notes": (*source.notes, f"the caption beside it is left out: {error.message}")}
 
 
 def _labels(given: Path | Labels, source: Source) -> Labels:
