@@ -59,6 +59,8 @@ class Difference:
     """Of the ground, against what stands up."""
     white_ground: float
     """Share of the ground that turned bright and colourless."""
+    changed_ground: float
+    """Share of the ground that changed by 0.2 stops against the rest of the ground."""
     dark_ground: float
     """Share of the ground that darkened by half a stop against the rest."""
     saturation: float
@@ -92,7 +94,10 @@ def differ(
     upright = _median(stops[areas.upright])
     on_ground = stops[areas.ground]
     colour = _saturation(after)
-    white = (on_ground > upright + 0.8) & (colour[areas.ground] < 0.25)
+    light = after @ LUMA
+    # Bright as snow is, not only brighter than a shadow was.
+    bright = light[areas.ground] > 0.3 * float(np.quantile(light, 0.95))
+    white = (on_ground > upright + 0.8) & (colour[areas.ground] < 0.25) & bright
     has = survey.energy > 64 * tile
     near, far = _thirds(areas, depth_m, tile)
     left = np.log2(np.clip(survey.ratio, 0.01, 4))
@@ -111,8 +116,9 @@ def differ(
         warmth=_median(warm[~areas.sky]),
         tint=_median(np.log2(after[areas.ground][:, 0]) - np.log2(after[areas.ground][:, 2])),
         ground_stops=_median(on_ground) - upright,
-        white_ground=float(white.mean()) if white.size else 0.0,
-        dark_ground=float((on_ground < upright - 0.5).mean()) if on_ground.size else 0.0,
+        white_ground=_share(white),
+        changed_ground=_share(np.abs(on_ground - _median(on_ground)) > 0.2),
+        dark_ground=_share(on_ground < upright - 0.5),
         saturation=float(
             np.log2((colour[~areas.sky].mean() + 0.02) / (_saturation(before)[~areas.sky].mean() + 0.02))
         ),
@@ -138,6 +144,10 @@ def _warmth(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _saturation(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     top, low = linear.max(axis=-1), linear.min(axis=-1)
     return np.asarray((top - low) / (top + 1e-3), np.float32)
+
+
+def _share(holds: npt.NDArray[np.bool_]) -> float:
+    return float(holds.mean()) if holds.size else 0.0
 
 
 def _median(values: npt.NDArray[np.float32]) -> float:

@@ -1,7 +1,7 @@
 """Evidence: what the checks of one case share, computed once and only when a check asks for it."""
 
 from functools import cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -20,6 +20,8 @@ from worldgen.datatypes.tags import EGO, FLAT, VEHICLES
 from worldgen.imaging.condition import Recognition, measure_appearance, measure_change, recognise
 from worldgen.imaging.edges import Gradient
 from worldgen.imaging.visibility import transmission
+
+_LOW_SUN_DEG: Final = 20.0
 
 
 class Evidence:
@@ -53,6 +55,9 @@ class Evidence:
         self.condition = condition
         self.labels = labels
         self.thresholds = thresholds
+        flow = None if geometry is None or geometry.origins.flow != "simulator" else geometry.flow
+        if source is not None and flow is not None and len(flow) == len(source):
+            source.follow(flow)
 
     @property
     def comparable(self) -> bool:
@@ -87,21 +92,41 @@ class Evidence:
         )
 
     @property
-    def certainty(self) -> float:
-        """How much of a limit applies: 1 under a condition, less where only an encoder may change things.
+    def guessed(self) -> float:
+        """How much more than a limit applies where the depth that decides what haze hides is estimated."""
+        metric = self.geometry is not None and self.geometry.is_metric
+        return 1.0 if metric or self.haze_light is None else self.thresholds.guessed_share
 
-        More where the depth that decides what haze hides is itself estimated.
+    @property
+    def is_plain(self) -> bool:
+        """Whether light and ground are the source's: nothing was asked, or haze alone, and its fit is known.
+
+        Then all that is left to explain is the encoder's loss; another sun shades every corner anew.
         """
-        if self.spec is None or not self.spec.changes:
-            return self.thresholds.unchanged_share
-        guessed = self.geometry is None or not self.geometry.is_metric
-        return self.thresholds.guessed_share if guessed and self.haze_light is not None else 1.0
+        spec = self.spec
+        if spec is None or not spec.changes:
+            return True
+        hazy = bool(spec.fog_mor_m or spec.dust_mor_m) and self.is_haze_known
+        sky = spec.sun_elevation_deg is not None or spec.clouds_okta is not None
+        return hazy and not (sky or self.is_ground_changed or spec.snow_mm_h)
+
+    @property
+    def is_redrawn(self) -> bool:
+        """Whether another sun shades things anew, or the ground mirrors or hides them."""
+        sun = None if self.spec is None else self.spec.sun_elevation_deg
+        return sun is not None or self.is_ground_changed
 
     @property
     def is_dark(self) -> bool:
         """Whether dusk or night was asked for: lamps and windows are lit."""
         sun = None if self.spec is None else self.spec.sun_elevation_deg
         return sun is not None and sun < 2
+
+    @property
+    def has_low_light(self) -> bool:
+        """Whether a low sun, dusk or night was asked for: things glow, and lamps may be on."""
+        sun = None if self.spec is None else self.spec.sun_elevation_deg
+        return sun is not None and sun < _LOW_SUN_DEG
 
     @property
     def is_ground_changed(self) -> bool:
@@ -205,7 +230,7 @@ class Evidence:
     @cached_property
     def lamps(self) -> npt.NDArray[np.bool_] | None:
         """Where drivers may have switched lamps on: vehicles, in fog, rain, snow and the dark."""
-        if self.tags is None or not (self.is_dark or self.haze_light is not None):
+        if self.tags is None or not (self.has_low_light or self.haze_light is not None):
             return None
         return np.isin(self.tags, list(VEHICLES))
 

@@ -31,9 +31,14 @@ def kept_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
         ground = 0.0
     for tag in FLAT:
         table[tag] = ground
+    if spec.sun_elevation_deg is not None:
+        # Corners of houses that one sun shades, another does not.
+        table[Tag.BUILDING] = table[Tag.WALL] = 0.6
     if spec.snow_cover or spec.sand_cover:
         table[Tag.VEGETATION] = 0.7
         table[EGO] = 0.0
+    elif _moves_shadows(spec):
+        table[EGO] = 0.5
     return _applied(table, tags, outline=1.0)
 
 
@@ -47,6 +52,7 @@ def new_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
     ground = float(table[0])
     if _moves_shadows(spec):
         ground = min(ground, 0.6)
+        table[EGO] = 0.1  # a bonnet mirrors the sky and the sun
     if spec.wetness or spec.rain_mm_h:
         ground = min(ground, 0.3)
     if spec.snow_cover or spec.sand_cover:

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 
 from worldgen.critic.expectation import Expectation, expect
 from worldgen.critic.view import View
-from worldgen.imaging.edges import Plane
+from worldgen.imaging.edges import Gradient, Plane
 from worldgen.imaging.flow import DenseFlow
 from worldgen.imaging.residual import contrast_normalised, excess, lasting, transients
 from worldgen.imaging.structure import aligned, spread, tile_sum
@@ -179,7 +179,15 @@ def _compare(
     if gh is not None:
         # Haze turns the contrast of a bright thing before a bright veil round; such an edge tells nothing.
         mass = mass * np.clip(aligned(gs, gh), 0, 1)
-    unexplained = excess(gs, gc, ratio=np.maximum(left, 0.05), noise=sigma, reach=max(1, tile // 6))
+    known = gs
+    if i > 0:
+        # Encoders that save bits leave a marking for a frame where it was.
+        stale = np.maximum(gs.magnitude, source.gradient(i - 1).magnitude)
+        known = Gradient(gs.x, gs.y, stale)
+    # What the encoder smooths away lowers what is expected of edges that it keeps; those are not new.
+    measured = spread(np.minimum(expectation.ratio[i], 1.0), source.size, tile)
+    most = np.maximum(left, np.maximum(measured, 0.05))
+    unexplained = excess(known, gc, ratio=most, noise=sigma, reach=max(1, tile // 6))
     if gh is not None:
         near = cv2.dilate(gh.magnitude, np.ones((3, 3), np.uint8))
         unexplained = np.maximum(unexplained - np.float32(1.3) * near, 0)
@@ -190,7 +198,7 @@ def _compare(
             unexplained - cv2.dilate(allowed.haze_edges[i], np.ones((3, 3), np.uint8)), 0
         )
     if allowed.is_dark:
-        lit = _emitters(source.luma[i], candidate.luma[i])
+        lit = emitters(source.luma[i], candidate.luma[i])
         mass = mass * (1 - lit)
         unexplained = unexplained * (1 - np.float32(0.9) * lit)
     if allowed.lamps is not None:
@@ -246,7 +254,7 @@ def _disturbed(source: View, candidate: View, frame: int) -> npt.NDArray[np.bool
     return cv2.dilate(burnt.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
 
 
-def _emitters(source: Plane, candidate: Plane) -> Plane:
+def emitters(source: Plane, candidate: Plane) -> Plane:
     """1 around what is bright in the dark: lit windows, lamps and what they light up closely."""
     gain = np.log2((candidate + 4) / (source + 4))
     lit = (gain > np.median(gain) + 1.0) & (candidate > 40)

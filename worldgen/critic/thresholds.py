@@ -21,7 +21,7 @@ class TechnicalLimits(Value):
     """Largest share of the places that are smooth in the source that may consist of steps."""
     banded_tiles: int = 40
     """So many smooth places are needed to tell."""
-    mirrored_margin: float = 0.15
+    mirrored_margin: float = 0.0
     """How much better (correlation) the mirrored picture must fit to be called mirrored."""
 
 
@@ -30,20 +30,25 @@ class StructureLimits(Value):
 
     floor_levels: float = 1.0
     """Source gradients (levels per pixel at working size) below this carry no structure."""
-    whole_lost: float = 0.72
+    whole_lost: float = 0.6
     """Largest share of the visible structure that a frame may lose."""
-    tile_lost: float = 0.68
+    tile_lost: float = 0.78
     """Largest share that any place of two by two tiles may lose over `tile_frames`."""
+    tile_lost_plain: float = 0.5
+    """... where light and ground are the source's."""
     tile_frames: int = 3
     prior: float = 900.0
     """Structure (levels x alignment) that a place needs before its share counts fully."""
-    object_lost: float = 0.82
+    object_lost: float = 0.74
+    object_lost_plain: float = 0.42
     object_prior: float = 250.0
     object_frames: int = 5
     object_pixels: float = 120.0
     """Working pixels that an object must have on average to be judged by itself."""
-    new_edges: float = 0.52
+    new_edges: float = 0.13
     """Largest mean strength of lasting edges without a cause, against the mean edge strength."""
+    new_edges_redrawn: float = 0.36
+    """... where another sun or a wet or covered ground draws edges of its own."""
     haze_unexplained: float = 0.8
     """Share of the change that haze may leave unexplained for its fit to say which outlines it swallows."""
     visible_share: float = 0.02
@@ -60,9 +65,11 @@ class AlignmentLimits(Value):
     frame_px: float = 1.0
     """The same in the worst frame."""
     region_px: float = 0.9
+    """Largest displacement of the fourth-worst region, working pixels, in the median frame."""
     fit_gain: float = 0.04
     """Correlation with the source that undoing the displacement must win for it to count."""
-    """Largest displacement of the fourth-worst region, working pixels, in the median frame."""
+    region_gain: float = 0.05
+    """The same within a region."""
 
 
 class ObjectLimits(Value):
@@ -101,19 +108,19 @@ class ObjectLimits(Value):
 class TemporalLimits(Value):
     """What changes between frames that the source does not explain."""
 
-    flicker_stops: float = 0.05
+    flicker_stops: float = 0.03
     """Largest jump of brightness between two frames beyond the source's, log2."""
-    drift_stops: float = 0.12
+    drift_stops: float = 0.08
     """Largest slow change of brightness against the source over the clip, log2."""
-    hue_drift_stops: float = 0.03
+    hue_drift_stops: float = 0.022
     """Largest slow change of one colour channel against the others, log2."""
     still_ratio: float = 0.3
     """A frame changes less than this share of what the clip usually does: it repeats the one before."""
     still_source_level: float = 0.6
     """... where the source's change is at least this many levels."""
-    order_margin: float = 0.045
+    order_margin: float = 0.015
     """How much better (correlation) a frame must fit its neighbour's source frame to be out of order."""
-    boiling_levels: float = 0.6
+    boiling_levels: float = 0.62
     """Largest transient darkening beyond source and noise, against the spread of the picture, percent."""
     stuck_share: float = 0.48
     """Largest share of fine structure that stands still on the screen while the source moves."""
@@ -124,8 +131,10 @@ class TemporalLimits(Value):
 class ColourLimits(Value):
     """Colour of things against their surroundings."""
 
-    tile_stops: float = 1.6
+    tile_stops: float = 1.45
     """Largest change of a place's colour against its surroundings, log2 of channel ratios."""
+    low_light_times: float = 1.5
+    """... so many times that under a low sun, which lights one side of a thing and not the other."""
     darkest_level: float = 28.0
     """Places darker than this (luma) have no colour that could be judged."""
 
@@ -133,7 +142,7 @@ class ColourLimits(Value):
 class DetailLimits(Value):
     """Fine detail, what lingers or shines through, and where colour lies."""
 
-    kept: float = 0.45
+    kept: float = 0.42
     """Least contrast of fine detail (median place) against what coarse structure keeps."""
     floor_levels: float = 2.0
     """Fine detail below this (levels, root mean square) is not judged."""
@@ -143,10 +152,12 @@ class DetailLimits(Value):
     """Share of tiles that must be judged for an answer."""
     moved_share: float = 0.3
     """How different two moments of the source must be (1 - correlation squared) to tell which is shown."""
-    lingering: float = 0.2
+    lingering: float = 0.32
     """Largest share of another moment in what a frame shows."""
-    shining: float = 0.5
+    shining: float = 0.35
     """Largest share of lasting structure without a cause, in the median place."""
+    shining_redrawn: float = 0.75
+    """... where another light or another ground draws structure of its own."""
     colour_beside: float = 0.05
     """How much better (correlation) the source's colour may fit beside its place."""
     colour_told: float = 0.2
@@ -169,7 +180,7 @@ class ConditionLimits(Value):
 
     visible: float = 0.2
     """How well the difference from the source must fit the asked class, 0..1."""
-    named: float = 0.03
+    named: float = 0.01
     """Least probability that the asked class, or one that cannot be told from it, is what is seen."""
     veiled: float = 0.9
     """How well rain or snow must be visible to be excused for looking like fog."""
@@ -228,6 +239,34 @@ class LampLimits(Value):
     frames: int = 3
 
 
+class TrackLimits(Value):
+    """How steadily a thing follows the source along its track."""
+
+    frames: int = 3
+    """Two spans of so many frames are compared."""
+    jump: float = 0.42
+    """Largest change of a thing's correlation with the source between neighbouring spans."""
+    jump_hidden: float = 0.62
+    """The same where haze, flakes, streaks or drops may hide a thing for a moment."""
+    night_deg: float = -6.0
+    """Below this sun lamps draw things anew as they pass."""
+    alike: float = 0.7
+    """Correlation that one of both spans must reach."""
+    contrast: float = 6.0
+    """Least contrast in the source, levels per channel."""
+    signal: float = 10.0
+    """Pattern that is due over noise (variances) from which a thing is judged."""
+    pixels: float = 40.0
+    """Working pixels per frame from which a thing is judged."""
+    colour_frames: int = 5
+    bright: float = 25.0
+    """Level of green from which a thing's colour is judged, in both clips."""
+    red_drift: float = 0.6
+    """Largest drift of red over green of a thing against the source, natural logarithm."""
+    blue_drift: float = 0.4
+    """The same of blue over green."""
+
+
 class Thresholds(Value):
     """All limits of one panel."""
 
@@ -237,10 +276,8 @@ class Thresholds(Value):
     tiles_across: int = 40
     """Tiles of at least 8 working pixels; about so many in a row of a wide frame."""
     gradient_sigma: float = 1.0
-    unchanged_share: float = 0.65
-    """Share of the limits of structure and colour that applies where no condition was asked."""
     guessed_share: float = 1.25
-    """The same where haze was asked and the depth is not metric."""
+    """How much more of a limit applies where haze was asked and the depth is not metric."""
     deadline_seconds: float = 600.0
     technical: TechnicalLimits = TechnicalLimits()
     structure: StructureLimits = StructureLimits()
@@ -254,6 +291,7 @@ class Thresholds(Value):
     markings: MarkingLimits = MarkingLimits()
     sky: SkyLimits = SkyLimits()
     lamps: LampLimits = LampLimits()
+    tracks: TrackLimits = TrackLimits()
 
     @property
     def identity(self) -> str:

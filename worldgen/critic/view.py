@@ -37,6 +37,7 @@ class View:
         """Working pixels per pixel of the file."""
         self._normalised: dict[int, npt.NDArray[np.uint8]] = {}
         self._flow: dict[int, npt.NDArray[np.float32]] = {}
+        self._known_flow: npt.NDArray[np.float32] | None = None
         self._travel: Plane | None = None
         self._transients: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None = None
         self._tile_rgb: npt.NDArray[np.float32] | None = None
@@ -114,8 +115,19 @@ class View:
             self._normalised[frame] = contrast_normalised(self.luma[frame])
         return self._normalised[frame]
 
+    def follow(self, flow: Float32[npt.NDArray[np.float32], "t H W 2"]) -> None:
+        """Take the motion as known, pixels of the file, from now on: a plain road tells none."""
+        self._known_flow = flow
+
     def flow(self, frame: int) -> Float32[npt.NDArray[np.float32], "h w 2"]:
-        """Motion from one frame to the next, working pixels, computed at half size and kept there."""
+        """Motion from one frame to the next, working pixels: as known, else computed at half size."""
+        if self._known_flow is not None:
+            known = np.asarray(self._known_flow[frame], np.float32)
+            if known.shape[:2] == (self.size[1], self.size[0]):
+                return known
+            times = np.array([self.size[0] / known.shape[1], self.size[1] / known.shape[0]], np.float32)
+            fitted = cv2.resize(known, self.size, interpolation=cv2.INTER_NEAREST)
+            return np.asarray(fitted * times, np.float32)
         if frame not in self._flow:
             half = (max(16, self.size[0] // 2), max(16, self.size[1] // 2))
             pair = [cv2.resize(self.luma[i], half, interpolation=cv2.INTER_AREA) for i in (frame, frame + 1)]

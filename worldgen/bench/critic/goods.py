@@ -53,13 +53,17 @@ def _null(scene: TestScene, rng: np.random.Generator) -> Good:
 
 
 def _graded(scene: TestScene, rng: np.random.Generator) -> Good:
+    return Good(generator="graded", frames=re_graded(scene.source_frames, rng), spec=None)
+
+
+def re_graded(frames: Frames, rng: np.random.Generator) -> Frames:
+    """Grade a clip slightly: gain, gamma and warmth, one set for all frames."""
     gain, gamma = rng.uniform(0.88, 1.12), rng.uniform(0.92, 1.08)
     warm = rng.uniform(-0.03, 0.03)
     table = np.arange(256, dtype=np.float32) / 255.0
     tables = [np.clip((table**gamma) * gain * w, 0, 1) for w in (1 + warm, 1.0, 1 - warm)]
     lut = np.stack([(t * 255 + 0.5).astype(np.uint8) for t in tables], axis=-1)[None]
-    frames = np.stack([np.asarray(cv2.LUT(f, lut), dtype=np.uint8) for f in scene.drive.clip.frames])
-    return Good(generator="graded", frames=frames, spec=None)
+    return np.stack([np.asarray(cv2.LUT(f, lut), dtype=np.uint8) for f in frames])
 
 
 def _foreign(scene: TestScene, rng: np.random.Generator) -> Good:

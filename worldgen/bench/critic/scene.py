@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,21 @@ class TestScene:
         """Weather physics on the source."""
         return self.paint(self.drive, self.spec)
 
+    @property
+    def source_frames(self) -> Frames:
+        """Frames of the source."""
+        return np.asarray(self.drive.clip.frames)
+
+    @property
+    def painted_otherwise(self) -> Frames:
+        """Another condition, painted on the source."""
+        return self.paint(self.drive, self.other_spec)
+
+    @property
+    def painted_elsewhere(self) -> Frames:
+        """The asked condition, painted on the next seed's drive."""
+        return self.paint(TestScene(self.seed + 1).drive, self.spec)
+
     @cached_property
     def staged(self) -> Frames:
         """The same scene rendered under the weather: nothing is post-processed."""
@@ -95,6 +111,29 @@ class TestScene:
             raise RuntimeError(message)
         return instances
 
+
+class Pictures(Protocol):
+    """A source and what was made of it, as pictures only: all that half of the defects need."""
+
+    @property
+    def source_frames(self) -> Frames:
+        """The source."""
+
+    @property
+    def painted(self) -> Frames:
+        """The asked condition, painted honestly."""
+
+    @property
+    def painted_otherwise(self) -> Frames:
+        """Another condition than the asked one, painted honestly."""
+
+    @property
+    def painted_elsewhere(self) -> Frames:
+        """The asked condition, painted on another clip."""
+
+
+PictureMaker = Callable[[Pictures, int, np.random.Generator], Frames | None]
+"""As `Maker`, from pictures only."""
 
 Maker = Callable[[TestScene, int, np.random.Generator], Frames | None]
 """Makes a defective candidate at strength 1 (weak) to 3 (strong); None when the scene has no place for it."""

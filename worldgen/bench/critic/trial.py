@@ -3,16 +3,17 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from worldgen.bench.critic.goods import goods_of
 from worldgen.bench.critic.planted import PLANTED
-from worldgen.bench.critic.scene import FPS, Frames, TestScene, is_visible
+from worldgen.bench.critic.scene import Frames, TestScene, is_visible
 from worldgen.bench.critic.split import HELD_OUT_GOODS, is_held_out
 from worldgen.bench.critic.staged import STAGED
 from worldgen.critic.build import build_critic
-from worldgen.datatypes import Case, GeometryRef, Labels, Spec, VideoRef
+from worldgen.datatypes import Case, Clip, Condition, Geometry, GeometryRef, Labels, Spec, VideoRef
 from worldgen.media.scratch import Scratch
 from worldgen.media.video import write_video
 
@@ -39,6 +40,21 @@ class Trial:
 MAKERS = {**PLANTED, **STAGED}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What every candidate of one source is judged against."""
+
+    source: VideoRef
+    geometry: GeometryRef
+    labels: Labels | None
+    condition: Condition
+    fps: float
+
+
+Judged: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""State of the verdict, condition that was recognised, checks that rejected."""
+
+
 class Bench:
     """Judges the goods and defects of scenes."""
 
@@ -52,63 +68,62 @@ class Bench:
         Strengths go round over seeds and kinds, so that each is tried equally often.
         """
         scene = TestScene(seed)
-        source = self.scratch.put_clip(scene.drive.clip)
-        geometry = self.scratch.put_geometry(scene.drive.geometry)
-        labels = scene.drive.labels
+        drive = scene.drive
+        case = self.case_of(drive.clip, drive.geometry, drive.labels, drive.condition)
         trials = []
         if goods:
             rng = np.random.default_rng(seed)
             for good in goods_of(scene, rng):
-                verdict = self._judge(scene, source, geometry, labels, good.frames, good.spec, good.crf)
-                trials.append(
-                    self._trial(
-                        seed, good.generator, 0, True, good.generator in HELD_OUT_GOODS, good.spec, verdict
-                    )
-                )
+                verdict = self.judge(case, good.frames, good.spec, good.crf)
+                held = good.generator in HELD_OUT_GOODS
+                trials.append(self.trial(seed, good.generator, 0, True, held, good.spec, verdict))
         for index, kind in enumerate(kinds):
             strength = 1 + (seed + index) % 3
             rng = np.random.default_rng([seed, index])
             frames = MAKERS[kind](scene, strength, rng)
             if frames is None or not is_visible(scene.painted, frames):
                 continue
-            verdict = self._judge(scene, source, geometry, labels, frames, scene.spec, 18)
-            trials.append(self._trial(seed, kind, strength, False, is_held_out(kind), scene.spec, verdict))
+            verdict = self.judge(case, frames, scene.spec, 18)
+            trials.append(self.trial(seed, kind, strength, False, is_held_out(kind), scene.spec, verdict))
         return trials
 
-    def _judge(
-        self,
-        scene: TestScene,
-        source: VideoRef,
-        geometry: GeometryRef,
-        labels: Labels,
-        frames: Frames,
-        spec: Spec | None,
-        crf: int,
-    ) -> tuple[str, str, tuple[str, ...]]:
+    def case_of(self, clip: Clip, geometry: Geometry, labels: Labels | None, condition: Condition) -> Given:
+        """Put down what every candidate of one source is judged against."""
+        return Given(
+            source=self.scratch.put_clip(clip),
+            geometry=self.scratch.put_geometry(geometry),
+            labels=labels,
+            condition=condition,
+            fps=clip.fps,
+        )
+
+    def judge(self, given: Given, frames: Frames, spec: Spec | None, crf: int) -> Judged:
+        """Encode a candidate as users get it, and judge the file."""
         with tempfile.TemporaryDirectory(dir=self.scratch.root) as folder:
-            candidate = write_video(Path(folder) / "c.mp4", frames, fps=FPS, crf=crf)
+            candidate = write_video(Path(folder) / "c.mp4", frames, fps=given.fps, crf=crf)
             case = Case(
-                source=source,
-                geometry=geometry,
+                source=given.source,
+                geometry=given.geometry,
                 candidate=candidate,
                 spec=spec,
-                condition=scene.drive.condition,
-                labels=labels,
+                condition=given.condition,
+                labels=given.labels,
             )
             verdict = self.critic.judge(case)
         failed = tuple(f.check for f in verdict.findings if f.passed is False and f.severity == "reject")
         return verdict.state, verdict.recognised, failed
 
     @staticmethod
-    def _trial(
+    def trial(
         seed: int,
         kind: str,
         strength: int,
         is_good: bool,
         held_out: bool,
         spec: Spec | None,
-        verdict: tuple[str, str, tuple[str, ...]],
+        verdict: Judged,
     ) -> Trial:
+        """Note what came of a candidate."""
         return Trial(
             seed=seed,
             kind=kind,

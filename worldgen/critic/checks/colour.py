@@ -15,14 +15,27 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
     if not evidence.comparable or source is None:
         return ()
     limits = evidence.thresholds.colour
+    if evidence.is_dark:
+        # Lamps and sky light differ in colour: one place turns warm and the next one blue, honestly.
+        return (
+            Finding(
+                check="colour.local",
+                passed=True,
+                value=None,
+                threshold=limits.tile_stops,
+                unit="stops",
+                severity="info",
+                reason="in the dark things have the colour of the lamps; their own is not judged",
+            ),
+        )
     tile = evidence.survey.tile
     before, after = source.chroma(tile), view.chroma(tile)
     light = np.minimum(source.tile_luma(tile), view.tile_luma(tile))
     seen = light > limits.darkest_level
-    if evidence.is_dark:
-        # What is lit in the dark has the lamp's colour, not its own.
-        gain = np.log2((view.tile_luma(tile) + 4) / (source.tile_luma(tile) + 4))
-        seen &= gain < np.median(gain) + 0.7
+    if evidence.has_low_light:
+        # What is lit by a lamp, or by a glow, has that light's colour, not its own.
+        gain = np.log2((view.tile_rgb(tile).max(axis=-1) + 4) / (source.tile_rgb(tile).max(axis=-1) + 4))
+        seen &= gain < np.median(gain) + 0.5
     if evidence.tags is not None:
         none: list[int] = [Tag.SKY]
         if evidence.is_ground_changed:
@@ -46,8 +59,7 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
         if peak > worst:
             t, r, c = np.unravel_index(int(mean.argmax()), mean.shape)
             worst, at, where = peak, int(t), (int(r), int(c))
-    # Lamps and sky light differ in colour, so in the dark one place turns warm and the next one blue.
-    limit = limits.tile_stops * (1.8 if evidence.is_dark else 1.0)
+    limit = limits.tile_stops * (limits.low_light_times if evidence.has_low_light else 1.0)
     passed = worst <= limit
     return (
         Finding(

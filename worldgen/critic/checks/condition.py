@@ -31,6 +31,8 @@ def condition_visible(evidence: Evidence) -> tuple[Finding, ...]:
         return ()
     limits = evidence.thresholds.condition
     there = shows(evidence.difference, _fog_loss(evidence))[asked]
+    if asked == "fog":
+        there = max(there, _veiled(evidence))
     seen = evidence.recognition
     named = sum(score for name, score in seen.scores.items() if name in _FITS[asked])
     words, other = asked.replace("_", " "), seen.label.replace("_", " ")
@@ -94,7 +96,10 @@ def shows(d: Difference, faint: float = 1.4) -> dict[ConditionClass, float]:
     white = max(_rise(d.white_ground, 0.0, 0.06), _rise(d.ground_stops, 0.4, 0.9))
     fall = max(_rise(d.particles, 0.02, 0.12), _rise(d.mirror, 0.005, 0.03))
     wet = max(
-        _rise(d.dark_ground, 0.02, 0.2), _rise(d.mirror, 0.002, 0.02), _rise(abs(d.ground_stops), 0.05, 0.2)
+        _rise(d.dark_ground, 0.02, 0.2),
+        _rise(d.mirror, 0.002, 0.02),
+        _rise(abs(d.ground_stops), 0.05, 0.2),
+        _rise(d.changed_ground, 0.05, 0.3),
     )
     bright = 1 - night
     return {
@@ -119,6 +124,19 @@ def shows(d: Difference, faint: float = 1.4) -> dict[ConditionClass, float]:
         ),
         "clear": min(bright, 1 - haze),
     }
+
+
+def _veiled(evidence: Evidence) -> float:
+    """How well a veil on the geometry's depth, of about the asked range, explains what changed, 0..1."""
+    spec, geometry = evidence.spec, evidence.geometry
+    asked = None if spec is None else spec.fog_mor_m or spec.dust_mor_m
+    if evidence.veil is None or geometry is None or asked is None:
+        return 0.0
+    fit = evidence.veil[0]
+    low, high = geometry.scale_interval
+    times = evidence.thresholds.condition.fog_amount_times
+    near = asked * low / times <= fit.mor_m <= asked * high * times
+    return _rise(1 - fit.unexplained, 0.5, 0.7) if near and fit.airlight > 0 and fit.gain > 0 else 0.0
 
 
 def _fog_loss(evidence: Evidence) -> float:

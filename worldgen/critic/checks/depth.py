@@ -14,6 +14,8 @@ def veil_follows_depth(evidence: Evidence) -> tuple[Finding, ...]:
     spec, geometry, veil = evidence.spec, evidence.geometry, evidence.veil
     if not evidence.comparable or spec is None or geometry is None or veil is None:
         return ()
+    if not (spec.fog_mor_m or spec.dust_mor_m):
+        return ()  # rain and snow bring some haze, and much else
     # Other light or a white ground changes more than haze; then the fit says nothing about depth.
     if spec.sun_elevation_deg is not None or spec.snow_cover or spec.sand_cover:
         return ()

@@ -1,5 +1,6 @@
 """Detail: is what is fine still fine, and does nothing linger that the source showed before?"""
 
+from functools import cache
 from typing import Final
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.critic.evidence import Evidence
+from worldgen.critic.view import View
 from worldgen.datatypes import Finding, Place, Tag
 from worldgen.datatypes.tags import EGO, FLAT
 from worldgen.imaging.edges import Plane
@@ -58,8 +60,6 @@ def fine_detail(evidence: Evidence) -> tuple[Finding, ...]:
             "of the coarse contrast",
             f"fine detail keeps {value:.0%} of the contrast that coarse structure keeps",
             () if passed else (Place(first_frame=0, last_frame=len(view) - 1),),
-            # Not yet measured on defects of its kind, so it asks for a look and does not reject.
-            severity="review",
         ),
     )
 
@@ -72,9 +72,16 @@ def nothing_lingers(evidence: Evidence) -> tuple[Finding, ...]:
     """
     source, view = evidence.source, evidence.candidate
     lags = [k for k in _LAGS if k < len(view)]
-    if not evidence.comparable or source is None or len(view) < 3:
-        return ()
+    if not evidence.comparable or source is None or len(view) < 3 or evidence.is_dark:
+        return ()  # in the dark the own lamps light up what comes near: a moment of its own
     limits = evidence.thresholds.detail
+
+    @cache
+    def hazed(frame: int) -> Plane:
+        # Fog leaves what is near and moves, and takes what is far and stands: as if time had passed.
+        seen = evidence.haze_luma(frame)
+        return source.luma[frame] if seen is None else seen
+
     worst, at = 0.0, 0
     told = False
     for lag in lags:
@@ -83,9 +90,7 @@ def nothing_lingers(evidence: Evidence) -> tuple[Finding, ...]:
             for i in _spread_frames(len(view), _FRAMES):
                 if not 0 <= i + sign * lag < len(view):
                     continue
-                own, other, now = (
-                    _middle(p) for p in (source.luma[i], source.luma[i + sign * lag], view.luma[i])
-                )
+                own, other, now = _middle(hazed(i)), _middle(hazed(i + sign * lag)), _middle(view.luma[i])
                 aa, bb, ab = (float((p * q).sum()) for p, q in ((own, own), (other, other), (own, other)))
                 rest = aa * bb - ab * ab
                 if rest < limits.moved_share * aa * bb:
@@ -113,8 +118,6 @@ def nothing_lingers(evidence: Evidence) -> tuple[Finding, ...]:
             if passed
             else f"{worst:.0%} of what a frame shows is what the source showed {when}",
             () if passed else (Place(first_frame=0, last_frame=len(view) - 1),),
-            # Not yet measured on defects of its kind, so it asks for a look and does not reject.
-            severity="review",
         ),
     )
 
@@ -128,14 +131,14 @@ def nothing_shines_through(evidence: Evidence) -> tuple[Finding, ...]:
     source, view = evidence.source, evidence.candidate
     if not evidence.comparable or source is None or len(view) < 3:
         return ()
-    if evidence.predicted_transmission is not None or evidence.is_dark:
-        return ()  # fog draws near before far, lamps shade everything anew: both bring lasting structure
+    if evidence.is_dark or (evidence.predicted_transmission is not None and not evidence.is_haze_known):
+        return ()  # lamps shade everything anew, unknown haze draws near before far: lasting structure
     limits, tile = evidence.thresholds.detail, evidence.survey.tile
     total = np.zeros((2, -(-view.size[1] // tile), -(-view.size[0] // tile)), np.float32)
     for i in _spread_frames(len(view) - 1, 5):
         here, there = (
-            _rest(source.soft[i], view.soft[i], tile),
-            _rest(source.soft[i + 1], view.soft[i + 1], tile),
+            _rest(_behind_haze(evidence, source, i), view.soft[i], tile),
+            _rest(_behind_haze(evidence, source, i + 1), view.soft[i + 1], tile),
         )
         flow = source.flow(i)
         lasts = here[0] * pull(there[0], flow)
@@ -145,20 +148,27 @@ def nothing_shines_through(evidence: Evidence) -> tuple[Finding, ...]:
         )
     share = np.sqrt(np.maximum(total[0], 0) / (total[1] + limits.floor_levels * tile * tile))
     value = float(np.median(share[_upright(evidence, share.shape)]))
-    passed = value <= limits.shining
+    limit = limits.shining if evidence.is_plain else limits.shining_redrawn
+    passed = value <= limit
     return (
         _finding(
             "structure.second_picture",
             passed,
             value,
-            limits.shining,
+            limit,
             "share",
             f"{value:.0%} of the structure lasts without a cause in the source, everywhere",
             () if passed else (Place(first_frame=0, last_frame=len(view) - 1),),
-            # Not yet measured on defects of its kind, so it asks for a look and does not reject.
-            severity="review",
+            # Another light brings lasting structure of its own; there it asks for a look.
+            severity="reject" if evidence.is_plain else "review",
         ),
     )
+
+
+def _behind_haze(evidence: Evidence, source: View, frame: int) -> Plane:
+    """The source's soft luma, behind the haze that the candidate shows where that is known."""
+    seen = evidence.haze_luma(frame)
+    return source.soft[frame] if seen is None else np.asarray(cv2.GaussianBlur(seen, (0, 0), 1.5), np.float32)
 
 
 def _rest(source: Plane, candidate: Plane, tile: int) -> tuple[Plane, Plane]:

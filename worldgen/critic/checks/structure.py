@@ -57,7 +57,7 @@ def tiles_kept(evidence: Evidence) -> tuple[Finding, ...]:
     lost = lost * (np.float32(0.5) + np.float32(0.5) * np.minimum(left, 1))
     at, row, column = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value = float(lost[at, row, column])
-    limit = limits.tile_lost * evidence.certainty
+    limit = (limits.tile_lost_plain if evidence.is_plain else limits.tile_lost) * evidence.guessed
     passed = value <= limit
     reason = (
         f"no place loses more than {max(value, 0):.0%} of the structure that should be visible"
@@ -94,7 +94,7 @@ def objects_kept(evidence: Evidence) -> tuple[Finding, ...]:
     lost = np.where(pixels >= limits.object_pixels, lost, 0)
     at, index = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value, thing = float(lost[at, index]), int(ids[index + 1])
-    limit = limits.object_lost * evidence.certainty
+    limit = (limits.object_lost_plain if evidence.is_plain else limits.object_lost) * evidence.guessed
     passed = value <= limit
     reason = (
         f"no object loses more than {max(value, 0):.0%} of the structure that should be visible"
@@ -128,7 +128,8 @@ def nothing_new(evidence: Evidence) -> tuple[Finding, ...]:
     share = (new - usual) / (survey.edges.mean() + np.float32(0.3))
     at, row, column = (int(v) for v in np.unravel_index(int(share.argmax()), share.shape))
     value = float(share[at, row, column])
-    limit = limits.new_edges * evidence.certainty
+    limit = limits.new_edges_redrawn if evidence.is_redrawn else limits.new_edges
+    limit *= evidence.guessed
     passed = value <= limit
     reason = (
         "no lasting edges without a cause in the source"

@@ -34,7 +34,7 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
     turn = float(np.abs(hue[-ends:].mean(axis=0) - hue[:ends].mean(axis=0)).max())
     last = len(gain) - 1
     # In the dark the light is the car's own: what comes near brightens.
-    dark = 3.0 if evidence.is_dark else 1.0
+    dark = 4.0 if evidence.is_dark else 1.0
     return (
         _finding(
             "temporal.flicker",
@@ -47,7 +47,7 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
         _finding(
             "temporal.drift",
             drift,
-            limits.drift_stops * (4.0 if evidence.is_dark else 1.0),
+            limits.drift_stops * (8.0 if evidence.is_dark else 1.0),
             "stops",
             f"brightness against the source drifts by {drift:.3f} stops",
             (Place(first_frame=0, last_frame=last),),
@@ -55,7 +55,7 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
         _finding(
             "temporal.hue_drift",
             turn,
-            limits.hue_drift_stops * (1.5 if evidence.is_dark else 1.0),
+            limits.hue_drift_stops * (1.6 if evidence.is_dark else 1.0),
             "stops",
             f"one colour channel drifts by {turn:.3f} stops against the others",
             (Place(first_frame=0, last_frame=last),),
@@ -142,7 +142,7 @@ def boiling(evidence: Evidence) -> tuple[Finding, ...]:
         return ()
     limit = evidence.thresholds.temporal.boiling_levels
     if evidence.has_particles:
-        limit *= 2  # flakes before a bright sky darken too
+        limit *= 2.6  # flakes before what is bright darken, too
     survey = evidence.survey
     has = survey.energy > 64 * survey.tile
     where = _trackable(evidence, has)
