@@ -107,7 +107,7 @@ async def make_variants(
             with boundary(GenerationError, f"generate {spec.name or variant_id} with {profile.name}"):
                 candidate = await _last(generate(plan), variant_id, report)
             verdict = await _judged(judge, case_of(material, candidate, plan), candidate, seconds)
-            plan = next_attempt(plan, verdict, policy)
+            plan = None if _is_hopeless(candidate) else next_attempt(plan, verdict, policy)
             if plan is not None:
                 earlier.append(verdict.model_copy(update={"observations": (), "ignore": ()}))
         seconds.update(candidate.seconds)
@@ -141,6 +141,11 @@ def _id_of(source: Source, spec: Spec, profile: ModelProfile, identity: Identity
         critic=identity.critic,
         caption=words_of(source),
     )
+
+
+def _is_hopeless(candidate: Candidate) -> bool:
+    """Whether another seed cannot help: the words were refused, and they stay the same."""
+    return candidate.guardrail is not None and candidate.guardrail.text == "blocked"
 
 
 def case_of(material: Material, candidate: Candidate, plan: GenerationPlan) -> Case:

@@ -14,6 +14,7 @@ from worldgen.datatypes import (
     Failure,
     Finding,
     GenerationPlan,
+    GuardrailRecord,
     Material,
     ModelProfile,
     Progress,
@@ -251,3 +252,33 @@ def test_ids_need_no_decoding_and_follow_what_matters(tmp_path: Path) -> None:
     }
     assert base not in others
     assert len(others) == 5
+
+
+@pytest.mark.parametrize(("text", "attempts"), [("blocked", 1), ("passed", 2)])
+def test_a_guardrail_s_refusal_is_a_rejection_with_one_finding(text: str, attempts: int) -> None:
+    """A refused prompt is not tried again, for it stays the same; refused frames are, with another seed."""
+    house = House()
+
+    async def refused(plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
+        house.plans.append(plan)
+        nothing = VIDEO.model_copy(update={"uri": "", "frames": 0, "sha256": ""})
+        record = GuardrailRecord(
+            requested="cosmos", text=text, video="off" if text == "blocked" else "blocked"
+        )
+        yield Candidate(
+            variant_id=plan.variant_id,
+            attempt_id=plan.attempt_id,
+            video=nothing,
+            blocked="blocked by a guardrail (a reason)",
+            guardrail=record,
+        )
+
+    house.generate = refused
+    (variant,), _ = asyncio.run(house.run(FOG, attempts=2))
+    assert isinstance(variant, Variant)
+    assert variant.verdict.state == "rejected"
+    assert [f.reason for f in variant.verdict.findings] == ["blocked by a guardrail (a reason)"]
+    assert not house.cases, "there is nothing for the critic to see"
+    assert len(house.plans) == attempts
+    assert variant.candidate.guardrail is not None
+    assert variant.candidate.guardrail.requested == "cosmos"
