@@ -44,6 +44,8 @@ _BACKDROP_M: Final = 150.0
 _WEAK: Final = (0.012, 0.12)
 """Trust in the backdrop near the horizon, and well above it: what towers over the street and shows no
 parallax at all is rather far than as near as the crown before it."""
+_POLE: Final = 1.25
+_POLE_PX: Final = (21, 21)
 _LAWN: Final = 0.75
 _EDGE: Final = 2.5
 """Difference of colour across which depth hardly spreads: a crown before a tower is only some 20 darker."""
@@ -231,9 +233,14 @@ class SurfaceSolver:
         # What is farther than its own foot is seen through a window, or moves along with the camera.
         behind = furniture & (inverse < 0.6 * at_foot)
         trust = np.where(floats | behind | ground, 0.0, trust).astype(np.float32)
-        wide = cv2.GaussianBlur(trust, (0, 0), 1.2) * 8.0
-        inverse = (
-            cv2.GaussianBlur((trust * inverse).astype(np.float32), (0, 0), 1.2) * 8.0 / np.maximum(wide, 1e-6)
+        # Few near points among many far ones are a pole: widened they would draw the trees behind along.
+        known = (trust * inverse).astype(np.float32)
+        around = cv2.blur(known, _POLE_PX) / (cv2.blur(trust, _POLE_PX) + np.float32(1e-6))
+        thin = np.where(inverse > _POLE * around, trust, np.float32(0.0))
+        thick = trust - thin
+        wide = cv2.GaussianBlur(thick, (0, 0), 1.2) * 8.0 + thin
+        inverse = (cv2.GaussianBlur(thick * inverse, (0, 0), 1.2) * 8.0 + thin * inverse) / np.maximum(
+            wide, 1e-6
         )
         return np.where(ground, 0.0, np.minimum(wide, 4.0)).astype(np.float32), np.asarray(
             inverse, np.float32

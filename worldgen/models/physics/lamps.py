@@ -25,6 +25,13 @@ _REDUCE: Final = 4
 REAR_LAMP: Final = (1.0, 0.035, 0.02)
 _CELL_M: Final = 2.8
 """Of a facade: one decision whether a window is lit."""
+_VEHICLE_M: Final = (1.1, 0.8)
+"""Width and height of what should be mostly dark around a rear lamp."""
+_VEHICLE_SIZES: Final = ((3.0, 0.0, 4.5), (6.5, 4.5, 9.0), (13.0, 9.0, 18.0), (26.0, 18.0, 1e9))
+"""Pixels per metre of each box, and from where to where it is used."""
+_FILLED: Final = 0.42
+_HANGS: Final = 0.33
+"""Lamps hang no higher than two thirds of the camera's height, about a metre."""
 CLIPPED_LAMP: Final = 5.0
 LIT_WINDOWS: Final = 0.22
 """Share of windows that are lit in the evening."""
@@ -98,16 +105,40 @@ def glow(emitted: Linear, haze: float) -> Linear:
 def _likely_vehicles(view: View) -> Mask:
     """Where a vehicle may be when none is tagged: dark all around, lower than the camera, beyond the bonnet.
 
-    Lamps hang lower than the camera, so they are seen below the horizon; cones and kerbs stand on bright
-    road, lamps in dark paint, between tyres and windows.
+    Lamps hang lower than the camera, so they are seen below the horizon; cones, kerbs and people stand on
+    bright road, lamps in dark paint, between tyres and windows.
     """
     inverse = view.plane.inverse_depth(view.scene.rays)
     below = (inverse > np.float32(1 / 200)) & (inverse < np.float32(1 / 6))
     road = ASPHALT / view.scene.reflectance_gain
     dark = (reduce(view.luma, _REDUCE) < 0.4 * road).astype(np.float32)
-    size = max(5, view.frame.shape[0] // 40) | 1
-    share = enlarge(np.asarray(cv2.blur(dark, (size, size)), np.float32), view.light)
-    return view.without_ego(np.asarray(below & (share > 0.4)))
+    # The box around a lamp that its vehicle should fill, in pixels of the reduced picture.
+    metre = view.scene.camera.fx / np.maximum(view.depth_m[::_REDUCE, ::_REDUCE], 2.0) / _REDUCE
+    metre = metre[: dark.shape[0], : dark.shape[1]]
+    share = np.zeros_like(dark)
+    for size, least, most in _VEHICLE_SIZES:
+        wide, tall = round(_VEHICLE_M[0] * size) | 1, round(_VEHICLE_M[1] * size) | 1
+        here = (metre >= least) & (metre < most)
+        if here.any():
+            share = np.where(here, cv2.blur(dark, (wide, tall)), share)
+    large = enlarge(np.asarray(share, np.float32), view.light)
+    return view.without_ego(np.asarray(below & (large > _FILLED) & (_over_foot(view, inverse) > _HANGS)))
+
+
+def _over_foot(view: View, inverse: Plane) -> Plane:
+    """Row below the horizon over that of the ground contact below: 1 on the ground, 0 at the camera's height.
+
+    Inverse depth of the ground plane is linear in the row, so no depth of the thing itself is needed.
+    """
+    step = _REDUCE
+    flat = view.flat[::step, ::step]
+    height = len(flat)
+    rows = np.where(flat, np.arange(height)[:, None], height - 1)
+    foot = np.minimum.accumulate(rows[::-1], axis=0)[::-1]
+    here = inverse[::step, ::step]
+    at_foot = np.take_along_axis(here, foot, axis=0)
+    share = np.asarray(here / np.maximum(at_foot, np.float32(1e-4)), np.float32)
+    return np.asarray(cv2.resize(share, view.frame.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.float32)
 
 
 def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
@@ -123,11 +154,13 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
     r, g, b = cv2.split(view.source)
     other = cv2.max(g, b)
     red = smoothstep(2.6, 5.0, np.asarray(r / np.maximum(other, 0.008), np.float32))
-    red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32)) * carriers
+    red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32))
+    # What is red all over is judged on all that is red, shirts and signs too, not on what may be a vehicle.
+    share = reduce(red, _REDUCE)
+    red *= carriers
     if view.scene.has_true_depth or view.scene.knows(*VEHICLES):
         height = view.height_m
         red *= (height > 0.25) & (height < 2.4)
-    share = reduce(red, _REDUCE)
     # Half a metre is fx / (2 z) pixels: near vehicles take the wide window, far ones the narrow.
     size = view.scene.camera.fx * 0.5 / np.maximum(view.depth_m[::_REDUCE, ::_REDUCE], 2.0) / _REDUCE
     size = size[: share.shape[0], : share.shape[1]]

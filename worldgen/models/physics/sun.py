@@ -10,15 +10,23 @@ from scipy.ndimage import gaussian_filter1d
 
 from worldgen.models.physics.light import HEADROOM, Plane, srgb_to_linear
 from worldgen.models.physics.look import Look
-from worldgen.models.physics.ops import add, enlarge, scale
+from worldgen.models.physics.ops import add, enlarge, scale, smoothstep, soften
 from worldgen.models.physics.scene import Scene
-from worldgen.models.physics.view import View
+from worldgen.models.physics.view import FAR_M, View
 
 _SMALL: Final = 4
-WARM: Final = np.array([1.24, 0.98, 0.66], np.float32)
+WARM: Final = np.array([1.52, 0.97, 0.48], np.float32)
 """White-balanced for noon, sunlight at 5 degrees (about 2800 K) over skylight."""
-COOL: Final = np.array([0.86, 0.84, 0.88], np.float32)
-"""Shade: skylight alone, dimmer."""
+COOL: Final = np.array([0.77, 0.735, 0.755], np.float32)
+"""Shade: dimmer, and a little warm: half of the sky that lights it is."""
+ZENITH: Final = np.array([0.15, 0.25, 0.48], np.float32)
+"""Radiance of a clear sky far from a low sun and high up, relative to white under the camera's exposure."""
+AWAY: Final = np.array([0.54, 0.43, 0.41], np.float32)
+"""The same above the horizon, away from the sun: the pinkish belt."""
+_COARSE: Final = 8
+_GROUND_SHARE: Final = 0.75
+_KEEP_SKY: Final = 0.10
+"""Share of the source's own sky that shines through: its clouds."""
 DEFAULT_AZIMUTH_DEG: Final = 8.0
 """Where the sun stands when a spec leaves it open: nearly ahead, as a driver means it by 'low sun'."""
 
@@ -90,32 +98,82 @@ class LowSun:
         cosine = self.cosine(index)
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1))).astype(np.float32)
         # Against the sun the camera shows shaded sides and closes its iris; with it, lit ones.
-        self._split_tone(view, 0.98 - 0.42 * ahead**3)
+        self._split_tone(view, d, 1.14 - 0.44 * ahead**3)
         if view.sky_rows.stop:
             self._paint_sky(view, angle)
         self._glitter(view, d, seen)
         self._glare(view, angle, seen, float(self._near_seen[index]))
 
-    def _split_tone(self, view: View, gain: float) -> None:
-        """Warm what the sun may reach (the bright part), leave shade to the blue sky."""
+    def _split_tone(self, view: View, d: npt.NDArray[np.float32], gain: float) -> None:
+        """Warm what faces the sun and is bright, leave shade and what is turned away to the blue sky."""
         # By the grey code value, which one table turns into the tone of all three channels.
-        bright = np.clip((srgb_to_linear(np.arange(256) / 255) - 0.03) / 0.37, 0, 1)
-        bright = (bright * bright * (3 - 2 * bright))[:, None]
-        table = np.asarray(gain * (COOL + bright * (WARM - COOL)), np.float32).reshape(1, 256, 3)
+        bright = np.clip((srgb_to_linear(np.arange(256) / 255) - 0.01) / 0.20, 0, 1)
+        share = np.asarray(bright * bright * (3 - 2 * bright), np.float32).reshape(1, 256)
         grey = cv2.cvtColor(view.frame, cv2.COLOR_RGB2GRAY)
-        cv2.multiply(view.light, cv2.LUT(cv2.merge([grey, grey, grey]), table), dst=view.light)
+        lit = cv2.multiply(cv2.LUT(grey, share), enlarge(self._facing(view, d), view.light))
+        # gain (COOL + lit (WARM - COOL)), one matrix from the lit share to three channels.
+        to_tone = np.column_stack([gain * (WARM - COOL), gain * COOL]).astype(np.float32)
+        cv2.multiply(view.light, cv2.transform(lit, to_tone), dst=view.light)
+
+    def _facing(self, view: View, d: npt.NDArray[np.float32]) -> Plane:
+        """How squarely surfaces meet the sunlight, 0.12 to 1.25, at an eighth of the size.
+
+        Inverse depth of a plane a X + b Y + c Z = 1 is a x + b y + c along the ray (x, y, 1), so its slope
+        across the picture and its value give the plane's normal. What stands is taken to be upright; the
+        ground meets a low sun at a grazing angle, and gets three quarters.
+        """
+        rays = view.scene.rays.thin(_COARSE, _COARSE // 2)
+        h, w = rays.shape
+        z = view.depth_m[_COARSE // 2 :: _COARSE, _COARSE // 2 :: _COARSE][:h, :w]
+        sky = z >= FAR_M
+        inverse = np.where(sky, 0, 1 / np.maximum(z, np.float32(0.5))).astype(np.float32)
+        weight = (~sky).astype(np.float32)
+        sigma = 1.5 if view.scene.has_true_depth else 4.0
+        mean = soften(inverse, sigma) / (soften(weight, sigma) + np.float32(1e-3))
+        slope_x = np.gradient(rays.x, axis=1)
+        a = np.gradient(mean, axis=1) / slope_x
+        c = mean - a * rays.x
+        up = view.plane.up.astype(np.float32)
+        level = d - float(d @ up) * up
+        level /= max(float(np.linalg.norm(level)), 1e-6)
+        cosine = -(a * level[0] + c * level[2]) / np.sqrt(a * a + c * c + np.float32(1e-8))
+        # Leaves and rough walls face everywhere a little; an estimated slope is not worth a hard contrast.
+        least, most = (0.12, 1.25) if view.scene.has_true_depth else (0.40, 1.10)
+        facing = least + (most - least) * smoothstep(-0.45, 0.85, np.asarray(cosine, np.float32))
+        ground = view.ground
+        if ground is not None:
+            first = -(-(ground.rows.start - _COARSE // 2) // _COARSE)
+            flat = ground.flat[
+                first * _COARSE + _COARSE // 2 - ground.rows.start :: _COARSE, _COARSE // 2 :: _COARSE
+            ]
+            part = facing[first : first + len(flat)]
+            flat = flat[: len(part), : part.shape[1]]
+            part += flat * (np.float32(_GROUND_SHARE) - part)
+        facing[sky] = _GROUND_SHARE
+        return soften(np.asarray(facing, np.float32), 1.0)
 
     def _paint_sky(self, view: View, angle: Plane) -> None:
-        """Warm the sky towards the sun: scattered light falls off with the angle (aureole and glow)."""
+        """A clear sky with a low sun: warm above the horizon and towards the sun, blue far up and away.
+
+        The fall with height and angle is fitted by eye to photographs; the colours follow the sunlight that
+        is left at this elevation (`sun_colour`).
+        """
         rows = view.sky_rows
         sky, light = view.sky, view.light[rows]
         part = angle[: -(-rows.stop // _SMALL)]
-        near, wide = np.exp(part / np.float32(-6)), np.exp(part / np.float32(-26))
-        # Away from the sun the sky stays blue and dims; towards it the warm light takes its place.
-        taken = enlarge(np.asarray(1 - 0.72 * (1 - 0.88 * wide), np.float32), light)
-        scale(light, np.asarray(1 - sky * taken, np.float32))
-        warm = np.asarray((0.78 * wide + 1.3 * near)[..., None] * self.colour, np.float32)
-        cv2.add(light, cv2.multiply(enlarge(warm, light), cv2.merge([sky, sky, sky])), dst=light)
+        scene = view.scene
+        up_axis = (scene.level @ scene.poses[view.index][:3, :3])[2]
+        rays = scene.rays.thin(_SMALL, _SMALL // 2).rows(slice(0, len(part)))
+        up = np.clip(rays.along(up_axis) / rays.length, 0, 1)
+        near, wide = np.exp(part / np.float32(-6)), np.exp(part / np.float32(-48))
+        low = np.exp(-up / (np.float32(0.26) + np.float32(0.40) * wide))[..., None]
+        towards = (wide * np.float32(1.2))[..., None]
+        belt = AWAY + towards * (self.colour ** np.float32(0.95) - AWAY)
+        zenith = ZENITH * (0.8 + 0.9 * towards)
+        painted = zenith + low * (belt - zenith) + (1.1 * near)[..., None] * self.colour
+        scale(light, np.asarray(1 - (1 - _KEEP_SKY) * sky, np.float32))
+        painted = enlarge(np.asarray((1 - _KEEP_SKY) * painted, np.float32), light)
+        cv2.add(light, cv2.multiply(painted, cv2.merge([sky, sky, sky])), dst=light)
 
     def _glitter(self, view: View, d: npt.NDArray[np.float32], seen: float) -> None:
         """The sun's mirror image, drawn out over a rough road: a lobe around the reflected ray.
@@ -149,8 +207,8 @@ class LowSun:
         """
         if near_seen <= 0.01:
             return
-        veil = near_seen * (3.2 / (angle**2 + 5.0**2) + 0.5 * np.exp(-angle / 2.2))
-        disc = seen * (HEADROOM * np.clip((1.15 - angle) / 0.5, 0, 1) + 0.4 * np.exp(-angle / 2.2))
+        veil = near_seen * 3.2 / (angle**2 + 5.0**2)
+        disc = seen * (HEADROOM * np.clip((1.15 - angle) / 0.5, 0, 1) + 0.9 * np.exp(-angle / 2.2))
         glare = np.asarray((veil + disc)[..., None] * self.colour, np.float32)
         cv2.add(view.light, enlarge(glare, view.light), dst=view.light)
         if seen > 0.01:
