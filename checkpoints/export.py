@@ -52,9 +52,11 @@ def export(
     """
     folder.mkdir(parents=True, exist_ok=True)
     vae.register_to_config(latents_mean=list(statistics.mean), latents_std=list(statistics.std))
-    # Of torch's own `to`: diffusers' warns about the time embedder, which is put back at once.
-    torch.nn.Module.to(vae, torch.bfloat16).save_pretrained(folder / "vae", max_shard_size=LARGEST_FILE)
-    torch.nn.Module.to(flow, torch.bfloat16).time_embedder.float()
+    for network in (vae, flow):
+        for name, part in network.named_children():
+            if name != "time_embedder":  # which loads as float32 whatever is asked
+                part.to(torch.bfloat16)
+    vae.save_pretrained(folder / "vae", max_shard_size=LARGEST_FILE)
     flow.save_pretrained(folder / "transformer", max_shard_size=LARGEST_FILE)
     make_scheduler().save_pretrained(folder / "scheduler")
     tokenizer.save_pretrained(folder / "text_tokenizer")
