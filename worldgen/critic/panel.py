@@ -19,6 +19,7 @@ from worldgen.critic.checks import (
     structure,
     technical,
     temporal,
+    tracks,
 )
 from worldgen.critic.evidence import Evidence
 from worldgen.datatypes import Finding
@@ -42,6 +43,7 @@ PANEL: Final[tuple[Check, ...]] = (
     structure.objects_kept,
     structure.nothing_new,
     objects.patterns_kept,
+    tracks.things_steady,
     alignment.displacement,
     colour.local_colour,
     chroma.colour_in_place,
@@ -59,6 +61,7 @@ PANEL: Final[tuple[Check, ...]] = (
     depth.veil_follows_depth,
     markings.paint_kept,
     lamps.lights_kept,
+    lamps.rear_lamps_kept,
     sky.sky_whole,
     labels.boxes_fit,
     labels.visibility_agrees,

@@ -237,6 +237,14 @@ class LampLimits(Value):
     seen_levels: float = 25.0
     """... and from which its colour is seen in the candidate."""
     frames: int = 3
+    rear_levels: float = 75.0
+    """Largest rise of red over the other channels in the reddest spots of a vehicle by day."""
+    rear_gain: float = 1.15
+    """So many times the source's own red is let pass."""
+    rear_pixels: int = 40
+    rear_frames: int = 4
+    rear_rain_mm_h: float = 8.0
+    """From this rain on lamps are lit by day too."""
 
 
 class TrackLimits(Value):
@@ -265,6 +273,13 @@ class TrackLimits(Value):
     """Largest drift of red over green of a thing against the source, natural logarithm."""
     blue_drift: float = 0.4
     """The same of blue over green."""
+    paint_frames: int = 4
+    red_paint: float = 0.42
+    """How far red over green of a thing may lie beyond what tint and greying explain, natural logarithm."""
+    blue_paint: float = 0.52
+    """The same of blue over green."""
+    paint_dark: float = 1.8
+    """So many times of both by lamp light and dusk."""
 
 
 class Thresholds(Value):

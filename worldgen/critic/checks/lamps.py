@@ -1,14 +1,16 @@
-"""Lamps: a traffic light shows the state that it shows in the source.
+"""Lamps: traffic lights show the state of the source, and vehicles light no lamps without a cause.
 
-The lit lamp is the most colourful part of the head, by day and by night; whether it is red or green shows in
-the sign of red less green, which exposure, haze and darkness weaken and never turn over.
+A traffic light's lit lamp is the most colourful part of its head, by day and by night. Whether it is red or
+green shows in the sign of red less green, which exposure, haze and darkness weaken and never turn over.
 """
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from worldgen.critic.evidence import Evidence
 from worldgen.datatypes import Finding, Tag
+from worldgen.datatypes.tags import VEHICLES
 
 
 def lights_kept(evidence: Evidence) -> tuple[Finding, ...]:
@@ -60,6 +62,63 @@ def lights_kept(evidence: Evidence) -> tuple[Finding, ...]:
             ),
         ),
     )
+
+
+def rear_lamps_kept(evidence: Evidence) -> tuple[Finding, ...]:
+    """By day and without haze no vehicle lights rear lamps that are dark in the source.
+
+    At dusk and night, in haze and in heavy rain lamps are lit honestly: nothing is said there.
+    """
+    source, tags, spec, view = evidence.source, evidence.tags, evidence.spec, evidence.candidate
+    if not evidence.comparable or source is None or tags is None or evidence.objects is None:
+        return ()
+    limits = evidence.thresholds.lamps
+    if spec is not None and (
+        evidence.is_dark
+        or spec.fog_mor_m
+        or spec.dust_mor_m
+        or spec.headlights == "on"
+        or (spec.rain_mm_h or 0) >= limits.rear_rain_mm_h
+    ):
+        return ()
+    things = evidence.objects[1]
+    rises: dict[int, list[float]] = {}
+    for i in np.unique(np.linspace(0, len(view) - 1, min(len(view), 9)).round().astype(int)):
+        on = np.flatnonzero(np.isin(tags[i], list(VEHICLES)))
+        index = things[i].ravel()[on]
+        was, now = (_redness(v.rgb[i]) for v in (source, view))
+        # Codecs move red by a pixel.
+        was = np.maximum(np.asarray(cv2.dilate(was, np.ones((3, 3), np.uint8)), np.float32), 0)
+        rise = (now - np.float32(limits.rear_gain) * was).ravel()[on]
+        for thing in np.unique(index[index > 0]):
+            spots = np.sort(rise[index == thing])
+            if len(spots) >= limits.rear_pixels:
+                rises.setdefault(int(thing), []).append(float(spots[-max(2, len(spots) // 50)]))
+    shown = {k: float(np.median(v)) for k, v in rises.items() if len(v) >= limits.rear_frames}
+    if not shown:
+        return ()
+    thing = max(shown, key=lambda k: shown[k])
+    passed = shown[thing] <= limits.rear_levels
+    return (
+        Finding(
+            check="lamps.rear",
+            passed=passed,
+            value=shown[thing],
+            threshold=limits.rear_levels,
+            unit="levels",
+            places=() if passed else (evidence.object_place(0, len(view) - 1, thing),),
+            reason=(
+                "no vehicle shows red light that the source does not have"
+                if passed
+                else f"a vehicle shows red light, {shown[thing]:.0f} levels above the source"
+            ),
+        ),
+    )
+
+
+def _redness(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    soft = np.asarray(cv2.GaussianBlur(frame, (0, 0), 0.7), np.float32)
+    return np.asarray(soft[..., 0] - np.maximum(soft[..., 1], soft[..., 2]))
 
 
 def _red_less_green(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
