@@ -81,7 +81,7 @@ class Evidence:
             instances=None if self.objects is None else self.objects[1],
             allowance=Allowance(
                 kept_share=shares.kept_share(self.spec, self.tags),
-                new_share=shares.new_share(self.spec, self.tags),
+                new_share=self._new_share(),
                 predicted=self.predicted_transmission,
                 haze_edges=None if self.is_haze_known else self.haze_edges,
                 hazed=self.haze_luma,
@@ -90,6 +90,13 @@ class Evidence:
                 has_drops=self.spec is not None and (self.spec.lens_drops or 0) >= 0.05,
             ),
         )
+
+    def _new_share(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:
+        share = shares.new_share(self.spec, self.tags)
+        smooth = None if self.depth_m is None else shares.smooth_share(self.spec, self.depth_m)
+        if share is None or smooth is None:
+            return smooth if share is None else share
+        return np.minimum(share, smooth)
 
     @property
     def guessed(self) -> float:

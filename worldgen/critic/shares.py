@@ -59,13 +59,42 @@ def new_share(spec: Spec | None, tags: TagStack | None) -> Share | None:
         ground = 0.15
         table[Tag.VEGETATION] = 0.5
         table[EGO] = 0.15
-    for tag in FLAT:
+    for tag in (*FLAT, Tag.UNLABELED):
         table[tag] = ground
     if spec.sun_elevation_deg is not None and spec.sun_elevation_deg < 2:
         for tag in (Tag.BUILDING, Tag.WALL):
             table[tag] = 0.3
     # Another sky stands out differently against what is before it; the outline itself is in the source.
     return _applied(table, tags, outline=0.15)
+
+
+def smooth_share(
+    spec: Spec | None, depth_m: npt.NDArray[np.float32], *, crease: float = 0.02, share: float = 0.2
+) -> Share | None:
+    """How much new structure counts, by shape: where surfaces bend or end, another light draws edges.
+
+    Over a plane the inverse of depth is linear in the picture, so its second difference marks creases and
+    jumps; an inserted thing is not in the source's depth.
+
+    Args:
+        spec: What is asked; None is returned unless it moves the sun or the clouds.
+        depth_m: [t, h, w].
+        crease: Second difference, relative to the inverse depth per pixel, from which a surface bends.
+        share: What new structure counts there.
+    """
+    if spec is None or (spec.sun_elevation_deg is None and spec.clouds_okta is None):
+        return None
+    kernel = np.ones((5, 5), np.uint8)
+    out = np.ones(depth_m.shape, np.float32)
+    for plane, depth in zip(out, depth_m, strict=True):
+        near = 1 / np.clip(depth, 0.5, 1000).astype(np.float32)
+        bend = np.zeros_like(near)
+        bend[:, 1:-1] = np.abs(near[:, 2:] + near[:, :-2] - 2 * near[:, 1:-1])
+        down = np.abs(near[2:] + near[:-2] - 2 * near[1:-1])
+        bend[1:-1] = np.maximum(bend[1:-1], down)
+        bent = cv2.dilate((bend > crease * near).astype(np.uint8), kernel) > 0
+        plane[bent] = share
+    return out
 
 
 def _moves_shadows(spec: Spec) -> bool:

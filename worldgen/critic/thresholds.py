@@ -118,11 +118,11 @@ class TemporalLimits(Value):
     """A frame changes less than this share of what the clip usually does: it repeats the one before."""
     still_source_level: float = 0.6
     """... where the source's change is at least this many levels."""
-    order_margin: float = 0.015
+    order_margin: float = 0.045
     """How much better (correlation) a frame must fit its neighbour's source frame to be out of order."""
     boiling_levels: float = 0.62
     """Largest transient darkening beyond source and noise, against the spread of the picture, percent."""
-    stuck_share: float = 0.48
+    stuck_share: float = 0.5
     """Largest share of fine structure that stands still on the screen while the source moves."""
     stuck_motion_share: float = 0.02
     """Travel of the source over the clip, as a share of the width, that makes a tile count as moving."""

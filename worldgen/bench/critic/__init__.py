@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from worldgen.bench.critic.real import real_folder, run_real
 from worldgen.bench.critic.split import test_seed
 from worldgen.bench.critic.table import markdown, summary
 from worldgen.bench.critic.trial import MAKERS, Bench, Trial
@@ -46,7 +47,7 @@ def trials(seeds: list[int], *, workers: int) -> Iterator[list[Trial]]:
 
 
 def measure(full: bool) -> tuple[dict[str, dict[str, Any]], str]:
-    """Measure on test scenes; a sample that fits in about a minute, or all of them."""
+    """Measure on test scenes; a sample that fits in about a minute, or all of them and the real clips."""
     found: list[Trial] = []
     scenes = 0
     if full:
@@ -58,34 +59,76 @@ def measure(full: bool) -> tuple[dict[str, dict[str, Any]], str]:
         while time.monotonic() - started < _SAMPLE_SECONDS and scenes < FULL_SCENES:
             found += run_scene(scenes, test_seed(scenes))
             scenes += 1
-    return figures_of(
-        found
-    ), f"{scenes} of {FULL_SCENES} test scenes, {len(found)} clips of 17 frames at 256x144"
+    figures = figures_of(found, by_kind=full)
+    samples = f"{scenes} of {FULL_SCENES} test scenes, {len(found)} clips of 17 frames at 256x144"
+    folder = real_folder()
+    if full and folder is not None:
+        with tempfile.TemporaryDirectory(prefix="worldgen-critic-") as scratch:
+            real = run_real(Bench(Path(scratch)), folder)
+        clips = len({t.seed // 100 for t in real})
+        figures |= real_figures_of(real, clips)
+        samples += f"; {len(real)} clips from windows of {clips} real ones"
+    elif full:
+        samples += "; no real clips: set WORLDGEN_REAL_CLIPS to a folder with clips/*.mp4"
+    return figures, samples
 
 
-def figures_of(found: list[Trial]) -> dict[str, dict[str, Any]]:
-    """Turn trials into figures."""
+def figures_of(found: list[Trial], *, by_kind: bool = False) -> dict[str, dict[str, Any]]:
+    """Turn trials into figures, and each kind and generator into one of its own where asked."""
     table = summary(found)
+    figures = {
+        "defects_stopped": _figure(table["defects_rejected"], ">= 0.95"),
+        "defects_stopped_unseen": _figure(table["defects_rejected_unseen"], ">= 0.95"),
+        "defects_stopped_weakest": _figure(table["defects_rejected_weakest"], "reported"),
+        "defects_not_accepted": _figure(table["defects_not_accepted"], "reported"),
+        "good_rejected": _figure(table["goods_rejected"], "<= 0.02"),
+        "good_rejected_unseen": _figure(table["goods_rejected_unseen"], "<= 0.02"),
+        "good_not_accepted": _figure(table["goods_not_accepted"], "reported"),
+        "condition_recognised": _figure(table["condition_recognised"], ">= 0.9"),
+    }
+    if by_kind:
+        for kind, row in table["per_kind"].items():
+            strengths = {str(k): _figure(v, "reported") for k, v in row["strengths"].items()}
+            figures[f"stopped.{kind}"] = {
+                **_figure(row, "reported"),
+                "strengths": strengths,
+                "held_out": row["held_out"],
+                "not_accepted": _figure(row["not_accepted"], "reported"),
+            }
+        for name, row in table["per_generator"].items():
+            figures[f"good_rejected.{name}"] = {
+                **_figure(row, "reported"),
+                "held_out": row["held_out"],
+                "why": row["why"],
+                "not_accepted": _figure(row["not_accepted"], "reported"),
+            }
+    return figures
 
-    def figure(name: str, goal: str) -> dict[str, Any]:
-        row = table[name]
-        interval = [round(row["low"], 4), round(row["high"], 4)]
-        return {
-            "value": round(row["value"], 4),
-            "unit": f"share of {row['count']}",
-            "goal": goal,
-            "interval": interval,
-        }
 
+def real_figures_of(found: list[Trial], clips: int) -> dict[str, dict[str, Any]]:
+    """Turn trials on real clips into figures without intervals: their windows are no sample of the world."""
+    table = summary(found)
+    figures = {}
+    for name, row in (("defects_stopped", "defects_rejected"), ("good_rejected", "goods_rejected")):
+        figure = _figure(table[row], "reported")
+        del figure["interval"]
+        figures[f"real.{name}"] = {**figure, "unit": f"share of {table[row]['count']} from {clips} clips"}
+    why = {name: row["why"] for name, row in table["per_generator"].items() if row["why"]}
+    figures["real.good_rejected"]["why"] = why
+    figures["real.defects_stopped"]["missed"] = {
+        kind: row["count"] - row["hits"]
+        for kind, row in table["per_kind"].items()
+        if row["hits"] < row["count"]
+    }
+    return figures
+
+
+def _figure(row: dict[str, Any], goal: str) -> dict[str, Any]:
     return {
-        "defects_stopped": figure("defects_rejected", ">= 0.95"),
-        "defects_stopped_unseen": figure("defects_rejected_unseen", ">= 0.95"),
-        "defects_stopped_weakest": figure("defects_rejected_weakest", "reported"),
-        "defects_not_accepted": figure("defects_not_accepted", "reported"),
-        "good_rejected": figure("goods_rejected", "<= 0.02"),
-        "good_rejected_unseen": figure("goods_rejected_unseen", "<= 0.02"),
-        "good_not_accepted": figure("goods_not_accepted", "reported"),
-        "condition_recognised": figure("condition_recognised", ">= 0.9"),
+        "value": round(row["value"], 4),
+        "unit": f"share of {row['count']}",
+        "goal": goal,
+        "interval": [round(row["low"], 4), round(row["high"], 4)],
     }
 
 
