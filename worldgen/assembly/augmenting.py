@@ -4,12 +4,15 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from worldgen.assembly.captioning import with_prompts
 from worldgen.assembly.specs import Specs, specs_of
 from worldgen.assembly.wiring import assembled
 from worldgen.catalog import Catalog, FileDigests, Published
+from worldgen.chat import Chat, ChatSettings
 from worldgen.datatypes import ControlKind, Failure, Outcome, Progress, Source, Variant, Verdict
 from worldgen.errors import OutputError
 from worldgen.media.video import sha256_of
@@ -32,6 +35,8 @@ class Augmented:
     seconds: float
     reused: int = 0
     """How many had been made before."""
+    notes: tuple[str, ...] = ()
+    """Where a rewriter's prompts were not used, and why."""
 
     def __iter__(self) -> Iterator[Variant]:
         """Iterate over the variants."""
@@ -89,6 +94,12 @@ class Options:
     calibration: str | Path | None = None
     depth: str | Path | None = None
     """Depth measured beside the clip: LiDAR or stereo, a file or a folder."""
+    caption: str | Path | None = None
+    """File with the clip's caption, for models that read text; else the one beside the clip, if any."""
+    rewriter: ChatSettings | None = None
+    """A language model that polishes the prompts of models that read text; None: templates alone."""
+    may_leave: bool = False
+    """Permission to send captions to a rewriter on another machine."""
     control: ControlKind | None = None
     """What kind of control video the source is, when it is one."""
     fps: float | None = None
@@ -118,6 +129,7 @@ def source_of(path: str | Path, options: Options, digest: Callable[[Path], str] 
         labels=Path(options.labels) if options.labels else None,
         calibration=Path(options.calibration) if options.calibration else None,
         depth=Path(options.depth) if options.depth else None,
+        caption=Path(options.caption) if options.caption else None,
         control=options.control,
         fps=options.fps,
         condition=options.condition,
@@ -153,6 +165,11 @@ async def augment_async(
     folders: dict[str, Path] = {}
     with assembled(model=options.model, parameters=options.parameters) as assembly:
         check_needs(source, assembly.model.profile)
+        notes: tuple[str, ...] = ()
+        if options.rewriter is not None:
+            chat = Chat(options.rewriter, may_leave=options.may_leave)
+            polish = partial(with_prompts, source, wanted, assembly.model.profile, chat)
+            wanted, notes = await asyncio.to_thread(polish)
         identity = assembly.identity(source, wanted)
         names = {assembly.variant_id(source, spec, identity): spec for spec in wanted}
         done = {vid: catalog.find(vid) for vid in names}
@@ -190,6 +207,7 @@ async def augment_async(
         report=page,
         seconds=time.perf_counter() - started,
         reused=reused,
+        notes=notes,
     )
 
 

@@ -89,6 +89,16 @@ def augment_command(
     depth: Annotated[
         Path | None, typer.Option(help="Depth measured beside the clip: LiDAR or stereo.")
     ] = None,
+    caption: Annotated[
+        Path | None, typer.Option(help="The clip's caption, for models that read text (JSON or words).")
+    ] = None,
+    rewriter: Annotated[
+        str | None,
+        typer.Option(help="URL#MODEL of an OpenAI-compatible language model that polishes their prompts."),
+    ] = None,
+    allow_egress: Annotated[
+        bool, typer.Option("--allow-egress", help="Permit sending captions to a rewriter elsewhere.")
+    ] = False,
     control: Annotated[
         str | None,
         typer.Option(help="The clip is a control video of this kind: edge, blur, depth, seg, wsm."),
@@ -130,6 +140,9 @@ def augment_command(
             labels=labels,
             calibration=calibration,
             depth=depth,
+            caption=caption,
+            rewriter=_rewriter(rewriter),
+            may_leave=allow_egress,
             control=control_kind(control),
             fps=fps,
             condition=condition,
@@ -154,6 +167,24 @@ def augment_command(
         raise typer.Exit(3)
 
 
+def _rewriter(named: str | None) -> Any:  # noqa: ANN401 -- ChatSettings; importing it here is for later
+    """Read ``URL#MODEL``.
+
+    Raises:
+        ConfigError: `invalid`.
+    """
+    if named is None:
+        return None
+    from worldgen.chat import ChatSettings
+    from worldgen.config import validated
+
+    url, _, model = named.partition("#")
+    if not model:
+        message = f"--rewriter takes URL#MODEL, such as http://127.0.0.1:8000/v1#qwen, not {named!r}"
+        raise ConfigError(message, reason="invalid")
+    return validated(ChatSettings, url=url, model=model)
+
+
 def show(result: Any) -> None:  # noqa: ANN401 -- Augmented; importing it here would load OpenCV
     """Print the outcome for people."""
     table = Table(box=None, pad_edge=False)
@@ -171,6 +202,8 @@ def show(result: Any) -> None:  # noqa: ANN401 -- Augmented; importing it here w
     for failure in result.failures:
         table.add_row(failure.spec.name or failure.id[:8], f"[dim]{failure.code}[/]", "", failure.message)
     console.print(table)
+    for note in result.notes:
+        console.print(f"[yellow]note[/] {note}", highlight=False)
     reused = f", {result.reused} made before" if result.reused else ""
     console.print(
         f"{len(result.accepted)} of {len(result.variants)} accepted{reused}, {result.seconds:.1f} s. "

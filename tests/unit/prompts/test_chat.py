@@ -202,3 +202,51 @@ def test_a_caption_beside_a_clip_is_found_by_its_name(tmp_path: Path) -> None:
         with pytest.raises(SourceError) as caught:
             read_caption(tmp_path / "bad.txt")
         assert caught.value.code == "source.bad_caption"
+
+
+def test_a_source_brings_its_caption(tmp_path: Path) -> None:
+    from tests.situations import good_clip
+    from worldgen.assembly.augmenting import Options, source_of
+
+    clip = good_clip(tmp_path)
+    assert source_of(clip, Options()).caption == ""
+    clip.with_name("good.caption.json").write_text(SUNNY.to_json())
+    assert Caption.parse(source_of(clip, Options()).caption) == SUNNY
+    (tmp_path / "mine.txt").write_text("A quiet street.")
+    assert source_of(clip, Options(caption=tmp_path / "mine.txt")).caption == "A quiet street."
+    clip.with_name("good.caption.json").write_text('{"subjects": 3}')
+    source = source_of(clip, Options())
+    assert source.caption == ""
+    assert "left out" in source.notes[-1], "a caption that nobody named does not stop the clip"
+    with pytest.raises(SourceError):
+        source_of(clip, Options(caption=clip.with_name("good.caption.json")))
+
+
+def test_captioning_from_the_command_line(tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    from tests.situations import good_clip
+
+    clip = good_clip(tmp_path)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "worldgen", "caption", str(clip), *words],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            check=False,
+        )
+
+    with talking(json.dumps(USEFUL)) as talker:
+        made = run("--endpoint", talker.url, "--model", "looker")
+        assert made.returncode == 0, made.stderr
+        assert "red car" in made.stdout
+        assert Caption.parse(read_caption(clip.with_name("good.caption.json"))).subjects
+        assert run("--endpoint", talker.url, "--model", "looker").returncode == 2, (
+            "nothing is written over unasked"
+        )
+    refused = run("--endpoint", "https://example.org/v1", "--model", "m", "--force", "--json")
+    assert json.loads(refused.stdout)["error"]["code"] == "config.not_permitted"
