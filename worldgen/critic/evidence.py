@@ -142,6 +142,11 @@ class Evidence:
         return spec is not None and bool(spec.wetness or spec.snow_cover or spec.sand_cover or spec.rain_mm_h)
 
     @property
+    def is_ground_covered(self) -> bool:
+        """Whether snow or sand may hide the ground."""
+        return self.spec is not None and bool(self.spec.snow_cover or self.spec.sand_cover)
+
+    @property
     def has_particles(self) -> bool:
         """Whether rain or snow was asked for."""
         return self.spec is not None and bool(self.spec.rain_mm_h or self.spec.snow_mm_h)

@@ -39,7 +39,7 @@ class StructureLimits(Value):
     tile_frames: int = 3
     prior: float = 900.0
     """Structure (levels x alignment) that a place needs before its share counts fully."""
-    object_lost: float = 0.74
+    object_lost: float = 0.8
     object_lost_plain: float = 0.42
     object_prior: float = 250.0
     object_frames: int = 5
@@ -122,7 +122,7 @@ class TemporalLimits(Value):
     """How much better (correlation) a frame must fit its neighbour's source frame to be out of order."""
     boiling_levels: float = 0.62
     """Largest transient darkening beyond source and noise, against the spread of the picture, percent."""
-    stuck_share: float = 0.5
+    stuck_share: float = 0.48
     """Largest share of fine structure that stands still on the screen while the source moves."""
     stuck_motion_share: float = 0.02
     """Travel of the source over the clip, as a share of the width, that makes a tile count as moving."""

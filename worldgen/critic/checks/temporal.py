@@ -188,6 +188,10 @@ def not_stuck(evidence: Evidence) -> tuple[Finding, ...]:
         return ()
     limits, tile = evidence.thresholds.temporal, evidence.survey.tile
     moves = source.travel(tile) > limits.stuck_motion_share * view.size[0]
+    if evidence.tags is not None and evidence.is_ground_covered:
+        # Wheel tracks in snow lie along the road: they stand while it passes.
+        ground = np.isin(evidence.tile_tags(tile), [*FLAT, EGO]).mean(axis=0) > 0.5
+        moves &= ~ground
     if moves.mean() < 0.05:
         return ()
     still_c, spread_c = view.standing
