@@ -57,26 +57,34 @@ class Descent:
     def step(self, scale: float) -> None:
         """Take one step at `scale` times the rates."""
         self._count += 1
+        by_shape: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = {}
         for name, parameter in self._parameters.items():
             if parameter.grad is None:
                 continue
             if name in self._matrices:
-                self._muon(name, parameter, self._rates[0] * scale)
+                ahead = self._ahead(name, parameter)
+                by_shape.setdefault((ahead.shape[0], ahead.shape[1]), []).append((parameter, ahead))
             else:
                 self._adamw(name, parameter, self._rates[1] * scale)
+        for shape, members in by_shape.items():
+            self._muon(shape, members, self._rates[0] * scale)
 
-    def _muon(self, name: str, parameter: nn.Parameter, rate: float) -> None:
+    def _ahead(self, name: str, parameter: nn.Parameter) -> Tensor:
+        """Return the gradient with Nesterov's momentum, as a matrix."""
         gradient = parameter.grad
         assert gradient is not None  # noqa: S101 -- `step` has looked
         momentum = self._slot(f"{name}.momentum", parameter)
         momentum.lerp_(gradient, 1 - MOMENTUM)
-        ahead = gradient.lerp(momentum, MOMENTUM).flatten(1)
-        update = orthogonal(ahead)
+        return gradient.lerp(momentum, MOMENTUM).flatten(1)
+
+    def _muon(self, shape: tuple[int, int], members: list[tuple[nn.Parameter, Tensor]], rate: float) -> None:
+        """Move matrices of one shape together: their iterations are one batched product."""
+        updates = orthogonal(torch.stack([ahead for _, ahead in members]))
         # As in Jordan's own code: tall matrices take longer steps, so that one rate suits every shape.
-        update = update * max(1.0, ahead.shape[0] / ahead.shape[1]) ** 0.5
-        parameter.mul_(1 - rate * self._decay).add_(
-            update.view_as(parameter).to(parameter.dtype), alpha=-rate
-        )
+        stretch = max(1.0, shape[0] / shape[1]) ** 0.5
+        for (parameter, _), update in zip(members, updates, strict=True):
+            parameter.mul_(1 - rate * self._decay)
+            parameter.add_(update.view_as(parameter).to(parameter.dtype), alpha=-rate * stretch)
 
     def _adamw(self, name: str, parameter: nn.Parameter, rate: float) -> None:
         gradient = parameter.grad
@@ -107,18 +115,18 @@ class Descent:
         }
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Return (nearly) the orthogonal factor of a matrix [rows, columns], by Newton-Schulz.
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Return (nearly) the orthogonal factors of matrices [..., rows, columns], by Newton-Schulz.
 
-    In bfloat16 on a GPU, where it is fast; the iteration forgives it.
+    In bfloat16, where it is fast on GPUs and processors alike; the iteration forgives it.
     """
     a, b, c = COEFFICIENTS
-    x = matrix.to(torch.bfloat16 if matrix.is_cuda else torch.float32)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / (x.norm() + 1e-7)
+    x = matrices.to(torch.bfloat16)
+    is_tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if is_tall else x
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(5):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    found: Tensor = x.T if tall else x
-    return found.to(matrix.dtype)
+    found: Tensor = x.mT if is_tall else x
+    return found.to(matrices.dtype)
