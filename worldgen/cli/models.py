@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -88,12 +89,15 @@ def remove_command(name: NameArgument, as_json: JsonOption = False) -> None:
 
 
 @models_app.command("pin")
-def pin_command(name: NameArgument) -> None:
-    """Print the lines of checkpoints/manifest.toml that pin what this machine took on first use."""
-    from worldgen.weights import pin_of
+def pin_command(
+    name: Annotated[str, typer.Argument(help="Of the weights, or a folder of weights that ships.")],
+) -> None:
+    """Print the lines of checkpoints/manifest.toml that pin what was taken on first use, or a folder."""
+    from worldgen.weights import pin_of, pin_of_folder
 
     with reporting(False):
-        console.print(pin_of(name), highlight=False, markup=False, soft_wrap=True)
+        lines = pin_of_folder(Path(name)) if Path(name).is_dir() else pin_of(name)
+        console.print(lines, highlight=False, markup=False, soft_wrap=True)
 
 
 def register(app: typer.Typer) -> None:

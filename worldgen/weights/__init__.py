@@ -11,7 +11,7 @@ from worldgen.weights.manifest import (
     find_checkpoints,
     load_manifest,
 )
-from worldgen.weights.pull import pin_of, pull
+from worldgen.weights.pull import pin_of, pin_of_folder, pull
 from worldgen.weights.store import Receipt, Store, default_root
 from worldgen.weights.verify import Standing, find, refuse_pickles, standing_of, verify
 
@@ -27,6 +27,7 @@ __all__ = [
     "find_checkpoints",
     "load_manifest",
     "pin_of",
+    "pin_of_folder",
     "pull",
     "refuse_pickles",
     "standing_of",

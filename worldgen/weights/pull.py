@@ -21,7 +21,7 @@ from worldgen.weights.store import (
     tell_nobody,
     write_receipt,
 )
-from worldgen.weights.verify import Standing, standing_of
+from worldgen.weights.verify import Standing, refuse_pickles, standing_of
 
 _ROOM: Final = 1 << 30
 """Bytes that must be left on the disk afterwards."""
@@ -90,8 +90,28 @@ def pin_of(name: str, *, manifest: Manifest | None = None, store: Store | None =
     if receipt is None:
         message = f"{name} was not fetched, so there is nothing to pin"
         raise WeightsError(message, reason="missing", hint=f"worldgen models pull {name} --trust-first-use")
-    files = (f'  {{ path = "{f.path}", size = {f.size}, sha256 = "{f.sha256}" }},' for f in receipt.files)
-    return "\n".join((f'revision = "{receipt.revision}"', "files = [", *files, "]"))
+    return f'revision = "{receipt.revision}"\n{_lines(receipt.files)}'
+
+
+def pin_of_folder(folder: Path) -> str:
+    """Write the files of a folder as lines of the manifest: for weights that ship beside it.
+
+    Raises:
+        WeightsError: `refused_format` when it holds anything but safetensors and plain text.
+    """
+    refuse_pickles(folder)
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    return _lines(
+        tuple(
+            FilePin(path=p.relative_to(folder).as_posix(), size=p.stat().st_size, sha256=sha256_of_file(p))
+            for p in found
+        )
+    )
+
+
+def _lines(files: tuple[FilePin, ...]) -> str:
+    rows = (f'  {{ path = "{f.path}", size = {f.size}, sha256 = "{f.sha256}" }},' for f in files)
+    return "\n".join(("files = [", *rows, "]"))
 
 
 def _plan(entry: WeightsEntry, partial: Path) -> tuple[Receipt, tuple[hub.RemoteFile, ...]]:

@@ -1,11 +1,19 @@
 """The manifest that ships, and manifests that are wrong."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from worldgen.errors import WeightsError
-from worldgen.weights import WeightsEntry, find, load_manifest, refuse_pickles
+from worldgen.weights import (
+    WeightsEntry,
+    find,
+    load_manifest,
+    pin_of_folder,
+    refuse_pickles,
+    standing_of,
+)
 
 
 def test_the_manifest_that_ships_is_honest() -> None:
@@ -67,3 +75,25 @@ def test_a_folder_of_the_user_holds_safetensors_only(tmp_path: Path) -> None:
     (tmp_path / "deep" / "optimizer.pt").write_bytes(b"")
     with pytest.raises(WeightsError, match=r"deep/optimizer\.pt"):
         refuse_pickles(tmp_path)
+
+
+def test_weights_that_ship_are_pinned_and_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = tmp_path / "small"
+    (small / "vae").mkdir(parents=True)
+    (small / "vae" / "model.safetensors").write_bytes(b"0123")
+    (small / "config.json").write_bytes(b"{}")
+    (tmp_path / "manifest.toml").write_text(
+        '[[weights]]\nname = "small"\ntitle = "t"\nfolder = "small"\nlicense = "Apache-2.0"\ngigabytes = 0.04\n'
+        + pin_of_folder(small)
+    )
+    monkeypatch.setattr(import_module("worldgen.weights.verify"), "find_checkpoints", lambda: tmp_path)
+    manifest = load_manifest(tmp_path / "manifest.toml")
+    assert standing_of(manifest.weights[0]).state == "ships"
+    assert find("small", manifest=manifest) == small
+    (small / "vae" / "model.safetensors").write_bytes(b"0124")
+    with pytest.raises(WeightsError, match=r"vae/model\.safetensors has sha256"):
+        find("small", manifest=manifest)
+    (small / "vae" / "model.safetensors").unlink()
+    with pytest.raises(WeightsError) as caught:
+        find("small", manifest=manifest)
+    assert caught.value.code == "weights.missing"
