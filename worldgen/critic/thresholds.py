@@ -39,12 +39,14 @@ class StructureLimits(Value):
     tile_frames: int = 3
     prior: float = 900.0
     """Structure (levels x alignment) that a place needs before its share counts fully."""
-    object_lost: float = 0.8
-    object_lost_plain: float = 0.42
-    object_prior: float = 250.0
+    object_lost: float = 0.76
+    object_lost_plain: float = 0.52
+    object_prior: float = 400.0
     object_frames: int = 5
     object_pixels: float = 120.0
     """Working pixels that an object must have on average to be judged by itself."""
+    object_pixels_plain: float = 30.0
+    """... where light and ground are the source's."""
     new_edges: float = 0.13
     """Largest mean strength of lasting edges without a cause, against the mean edge strength."""
     new_edges_redrawn: float = 0.36

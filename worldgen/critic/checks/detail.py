@@ -148,7 +148,7 @@ def nothing_shines_through(evidence: Evidence) -> tuple[Finding, ...]:
         )
     share = np.sqrt(np.maximum(total[0], 0) / (total[1] + limits.floor_levels * tile * tile))
     value = float(np.median(share[_upright(evidence, share.shape)]))
-    limit = limits.shining if evidence.is_plain else limits.shining_redrawn
+    limit = (limits.shining if evidence.is_plain else limits.shining_redrawn) * evidence.guessed
     passed = value <= limit
     return (
         _finding(

@@ -91,7 +91,8 @@ def objects_kept(evidence: Evidence) -> tuple[Finding, ...]:
     kept = over_frames(survey.object_kept[:, None, :], frames)[:, 0, 1:]
     lost = (due - kept) / (due + np.float32(limits.object_prior))
     pixels = over_frames(evidence.object_pixels[:, None, :], frames)[:, 0, 1:] / frames
-    lost = np.where(pixels >= limits.object_pixels, lost, 0)
+    least = limits.object_pixels_plain if evidence.is_plain else limits.object_pixels
+    lost = np.where(pixels >= least, lost, 0)
     at, index = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value, thing = float(lost[at, index]), int(ids[index + 1])
     limit = (limits.object_lost_plain if evidence.is_plain else limits.object_lost) * evidence.guessed
