@@ -1,15 +1,26 @@
 """The contract of world models, kept by every implementation without exception."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from tests.situations_cosmos3 import install
 from tests.situations_physics import street
-from worldgen.datatypes import Candidate, Clip, Condition, GenerationPlan, Material, Progress, Source, Spec
+from worldgen.datatypes import (
+    Candidate,
+    Clip,
+    Condition,
+    ControlMap,
+    GenerationPlan,
+    Material,
+    Progress,
+    Source,
+    Spec,
+)
 from worldgen.errors import Cancelled, ContractError, GenerationError, SpecError
 from worldgen.media.scratch import Scratch
 from worldgen.media.video import read_clip, sha256_of
@@ -17,7 +28,12 @@ from worldgen.models.build import build_model, profile_of, profiles
 from worldgen.models.protocol import WorldModel
 from worldgen.planning import plan_generation
 
-NAMES = ("physics", "fake")
+NAMES = ("physics", "fake", "cosmos3-nano")
+SAME_CODE = {"cosmos3-super": "cosmos3-nano"}
+"""Models that differ from another in their configuration alone."""
+DIFFUSION = ("cosmos3-nano", "cosmos3-super")
+QUICK = {n: {"tier": 256, "steps": 4, "device": "cpu", "dtype": "float32"} for n in DIFFUSION}
+"""Settings that let a model with tiny weights run in a second."""
 SPECS = {
     "fog": Spec(seed=3, fog_mor_m=80),
     "rain at night": Spec(seed=3, rain_mm_h=20, wetness=0.8, lens_drops=0.3, sun_elevation_deg=-20),
@@ -66,13 +82,30 @@ def make_bench(name: str, root: Path, *, even: bool = True) -> Bench:
         times = np.array([0.0, 0.1, 0.25, 0.3, 0.5])
         clip = Clip(frames=clip.frames, timestamps_seconds=times, fps=clip.fps)
     scratch = Scratch(root / name)
+    lines = np.where(np.abs(np.diff(clip.frames.astype(int), axis=2, append=0)) > 12, 255, 0)
+    edges = ControlMap(kind="edge", frames=lines.astype(np.uint8), origin="simulator")
     material = Material(
         video=scratch.put_clip(clip),
         geometry=scratch.put_geometry(geometry),
+        controls=(scratch.put_control(edges, fps=clip.fps),),
         condition=Condition(),
         recipe="by hand",
     )
-    return Bench(build_model(name, scratch), scratch, clip, material)
+    return Bench(build_model(name, scratch, QUICK.get(name)), scratch, clip, material)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiny weights, where the production path looks for them, in the production layout."""
+    torch.set_num_threads(1)  # Threads that wait for a busy machine's cores cost seconds per picture.
+    root = tmp_path_factory.mktemp("weights")
+    install(root, *DIFFUSION)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _weights(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLDGEN_WEIGHTS", str(weights))
 
 
 @pytest.fixture(params=NAMES)
@@ -81,12 +114,19 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
 
 
 def test_every_model_is_under_this_contract() -> None:
-    assert {p.name for p in profiles()} == set(NAMES)
+    assert {p.name for p in profiles()} == set(NAMES) | set(SAME_CODE)
+
+
+@pytest.mark.parametrize(("name", "other"), SAME_CODE.items())
+def test_models_of_one_code_differ_in_configuration_alone(name: str, other: str, tmp_path: Path) -> None:
+    one, two = (build_model(n, Scratch(tmp_path / n), QUICK.get(n)) for n in (name, other))
+    assert type(one) is type(two)
+    assert one.profile != two.profile
 
 
 def test_the_profile_is_read_without_building(bench: Bench) -> None:
     profile = bench.model.profile
-    assert profile_of(profile.name) == profile
+    assert profile_of(profile.name, QUICK.get(profile.name)) == profile
     assert profile.revision
     assert profile.title
     assert profile.needs
@@ -175,14 +215,14 @@ def test_a_stream_that_is_closed_leaves_no_file(bench: Bench) -> None:
     assert bench.left_behind() == before
 
 
-def _without(field: str) -> Callable[[GenerationPlan], GenerationPlan]:
-    return lambda plan: plan.model_copy(update={field: None})
-
-
 def test_a_plan_without_what_the_model_needs_is_refused(bench: Bench) -> None:
-    fields = {"rgb": "source", "geometry": "geometry"}
-    for need in bench.model.profile.needs & set(fields):
-        plan = _without(fields[need])(bench.plan())
+    empty = {
+        "rgb": {"source": None},
+        "geometry": {"geometry": None},
+        "controls": {"controls": ()},
+    }
+    for need in bench.model.profile.needs:
+        plan = bench.plan().model_copy(update=empty[need])
         with pytest.raises(GenerationError) as refused:
             bench.events(plan)
         assert refused.value.reason == "unavailable"

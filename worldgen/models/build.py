@@ -4,25 +4,41 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from worldgen.datatypes import ModelProfile
-from worldgen.errors import ContractError
+from worldgen.errors import ConfigError, ContractError
 from worldgen.media.scratch import Scratch
+from worldgen.models.cosmos3.settings import settings_of
 from worldgen.models.fake import FAKE_PROFILE, FakeWorldModel
+from worldgen.models.guardrail import GuardedWorldModel, build_guardrail
 from worldgen.models.parameters import set_parameters
 from worldgen.models.physics.model import PROFILE as PHYSICS_PROFILE
 from worldgen.models.physics.model import PhysicsWorldModel
 from worldgen.models.protocol import WorldModel
 
 Parameters: TypeAlias = Mapping[str, float | int | str | bool]
+Build: TypeAlias = Callable[[Scratch, ModelProfile], WorldModel]
 
-_MODELS: Final[dict[str, tuple[ModelProfile, Callable[[Scratch], WorldModel]]]] = {
-    "physics": (PHYSICS_PROFILE, PhysicsWorldModel),
-    "fake": (FAKE_PROFILE, FakeWorldModel),
+
+def _cosmos3(scratch: Scratch, profile: ModelProfile) -> WorldModel:
+    try:
+        from worldgen.models.cosmos3.model import Cosmos3WorldModel
+    except ImportError as exc:
+        message = f"{profile.name} needs torch and diffusers: {exc}"
+        hint = "pip install 'worldgen[models]'"
+        raise ConfigError(message, reason="missing_extra", hint=hint) from exc
+    return Cosmos3WorldModel(scratch, profile, settings_of(profile.name).weights)
+
+
+_MODELS: Final[dict[str, tuple[Callable[[str], ModelProfile], Build]]] = {
+    "physics": (lambda _: PHYSICS_PROFILE, lambda scratch, _: PhysicsWorldModel(scratch)),
+    "fake": (lambda _: FAKE_PROFILE, lambda scratch, _: FakeWorldModel(scratch)),
+    "cosmos3-nano": (lambda name: settings_of(name).profile(name), _cosmos3),
+    "cosmos3-super": (lambda name: settings_of(name).profile(name), _cosmos3),
 }
 
 
 def profiles() -> list[ModelProfile]:
-    """Every world model that this installation can build."""
-    return [profile for profile, _ in _MODELS.values()]
+    """Every world model that this installation knows; the weights of some may have to be pulled first."""
+    return [profile(name) for name, (profile, _) in _MODELS.items()]
 
 
 def profile_of(name: str, parameters: Parameters | None = None) -> ModelProfile:
@@ -35,7 +51,7 @@ def profile_of(name: str, parameters: Parameters | None = None) -> ModelProfile:
     Raises:
         ContractError: `unknown_model`, naming those there are; `parameters` for one that it does not have.
     """
-    return set_parameters(_entry(name)[0], parameters or {})
+    return set_parameters(_entry(name)[0](name), parameters or {})
 
 
 def build_model(name: str, scratch: Scratch, parameters: Parameters | None = None) -> WorldModel:
@@ -43,14 +59,20 @@ def build_model(name: str, scratch: Scratch, parameters: Parameters | None = Non
 
     Raises:
         ContractError: As `profile_of`.
+        ConfigError: `missing_extra` for a model whose libraries are not installed.
+        WeightsError: For one whose weights are not here, with the command that fetches them.
     """
     profile = profile_of(name, parameters)
-    model = _entry(name)[1](scratch)
+    model = _entry(name)[1](scratch, profile)
     model.profile = profile
-    return model
+    if "guardrail" not in profile.parameters:
+        return model
+    parameters = profile.parameters
+    guardrail = build_guardrail(str(parameters["guardrail"]), str(parameters.get("device", "")))
+    return GuardedWorldModel(model, guardrail, scratch)
 
 
-def _entry(name: str) -> tuple[ModelProfile, Callable[[Scratch], WorldModel]]:
+def _entry(name: str) -> tuple[Callable[[str], ModelProfile], Build]:
     found = _MODELS.get(name)
     if found is None:
         message = f"there is no world model {name!r}; there are: {', '.join(_MODELS)}"

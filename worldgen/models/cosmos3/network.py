@@ -42,6 +42,7 @@ class SharedNetwork:
         self.understanding = UnderstandingTower(network, attention).eval()
         self.generation = GenerationTower(network, attention).eval()
         self._temporal = temporal
+        self._place: torch.device | None = None
         config = network.config
         self._patch = int(config.latent_patch_size)
         self._margin = int(config.unified_3d_mrope_temporal_modality_margin)
@@ -55,8 +56,12 @@ class SharedNetwork:
     @property
     def device(self) -> torch.device:
         """Where the generation tower computes."""
-        where: torch.device = self.network.proj_in.weight.device
+        where: torch.device = self._place or self.network.proj_in.weight.device
         return where
+
+    def place(self, device: torch.device) -> None:
+        """Say where to compute, when weights wait elsewhere."""
+        self._place = device
 
     def grid_of(self, latents: Tensor) -> Grid:
         """Count the tokens of latents [1, c, t, h, w] along each axis."""
@@ -65,12 +70,11 @@ class SharedNetwork:
 
     def read_text(self, input_ids: Sequence[int]) -> TextKeys:
         """Run the understanding tower over a tokenised prompt."""
-        where = self.network.embed_tokens.weight.device
-        positions = torch.arange(len(input_ids), dtype=torch.float32, device=where)
+        positions = torch.arange(len(input_ids), dtype=torch.float32, device=self.device)
         rotation = rotation_of(self.network, positions.expand(3, -1), self.dtype)
-        ids = torch.tensor(list(input_ids), dtype=torch.long, device=where)
-        keys, values = self.understanding(ids, rotation)
-        return TextKeys(tuple(k.to(self.device) for k in keys), tuple(v.to(self.device) for v in values))
+        ids = torch.tensor(list(input_ids), dtype=torch.long, device=self.device)
+        read: TextKeys = self.understanding(ids, rotation)
+        return read
 
     def positions(self, text_length: int, grid: Grid, fps: float | None) -> Tensor:
         """Place one video item that follows `text_length` tokens: [3, tokens]."""

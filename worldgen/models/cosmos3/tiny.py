@@ -44,9 +44,9 @@ class Layout:
     patch: int = 2
     """Latent pixels per token along each side."""
     rope_axes: tuple[int, int, int] = (4, 2, 2)
-    vae_width: int = 8
-    vae_patch: int = 2
-    """Pixels that the VAE folds into channels before its first layer; with two halvings: spatial / 4."""
+    vae_width: int = 4
+    vae_patch: int = 4
+    """Pixels that the VAE folds into channels before its first layer: a quarter of a latent's."""
     action_dim: int = 16
     """Of the action head; 0: none."""
     vocabulary: int = 320
