@@ -101,6 +101,8 @@ class Judge:
         back = round_trip(self._vae, true, self._device)
         self._drawn.append((take, made))
         control = held.array(take.seed, "control/edge") > 127
+        # What agreement is worth: that with a scene which has nothing to do with this one.
+        another = held.array(_next(held.seeds, take.seed), "control/edge") > 127
         geometry = _geometry(held, take.seed)
         source = held.frames(held.takes_of(take.seed)[0])
         row: dict[str, Any] = {
@@ -112,7 +114,8 @@ class Judge:
         for name, frames in (("", made), ("true_", true), ("vae_", back)):
             edges = edges_of(frames)
             row[f"{name}edge_f1_control"] = edge_f1(edges, control)
-            row[f"{name}edge_f1_control_1px"] = edge_f1(edges, control, tolerance_px=1)
+            row[f"{name}edge_f1_control_2px"] = edge_f1(edges, control, tolerance_px=2)
+            row[f"{name}edge_f1_another_scene"] = edge_f1(edges, another)
             read = Reading.of(self._probe, frames, self._device)
             row[f"{name}group_iou"] = read.group_iou(groups_of(held.array(take.seed, "truth/tags")))
             row[f"{name}depth_error"] = read.depth_error(held.array(take.seed, "truth/depth_m"))
@@ -151,7 +154,7 @@ class Judge:
             made = self.painter.paint(
                 self.controls(seeds[other]), take.captions[0], fps=held.fps(seed), seed=seed % 2**31
             )
-            fits = [edge_f1(edges_of(made), control, tolerance_px=1) for control in maps]
+            fits = [edge_f1(edges_of(made), control) for control in maps]
             right += int(np.argmax(fits)) == other
         return right / len(seeds)
 
@@ -198,6 +201,10 @@ def thumbs_of_training(shards: Shards) -> npt.NDArray[np.uint8]:
 def thumb_of(frame: Frames) -> Frames:
     """Shrink one frame by area."""
     return np.asarray(cv2.resize(frame, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _next(seeds: Sequence[int], seed: int) -> int:
+    return seeds[(seeds.index(seed) + 1) % len(seeds)]
 
 
 def _chosen(takes: list[Item]) -> list[Item]:

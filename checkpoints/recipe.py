@@ -11,6 +11,9 @@ from worldgen.datatypes import ControlKind
 from worldgen.datatypes.digest import Value, digest
 from worldgen.errors import ConfigError
 
+DATA_REVISION = "1"
+"""Raised whenever the same recipe would render other scenes."""
+
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -181,7 +184,7 @@ class Recipe(Value):
     def data_identity(self) -> str:
         """Name of how scenes are rendered, not of how many: more can be added, but not of another kind."""
         counts = {"first_seed", "scenes", "held_out_first_seed", "held_out"}
-        return digest(self.data.model_dump(mode="json", exclude=counts))[:16]
+        return digest(DATA_REVISION, self.data.model_dump(mode="json", exclude=counts))[:16]
 
 
 def read_recipe(path: Path, changes: Mapping[str, Any] | None = None) -> Recipe:

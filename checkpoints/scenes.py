@@ -150,6 +150,7 @@ def captions_of(spec: Spec, source: Condition | None = None, shot: Shot | None =
 def _controls(own: Drive, recipe: DataRecipe, rng: np.random.Generator) -> dict[str, Frames]:
     """Make control maps where the scene was rendered, as an extractor would, and bring them to size.
 
+    The size is reached as `worldgen.models.cosmos3.fitting` does: by area, and a palette by nearest pixels.
     Edges twice: at the model's size, and at a larger one that is drawn, with a preset that is drawn.
     """
     geometry, size = own.geometry, recipe.size
@@ -163,7 +164,7 @@ def _controls(own: Drive, recipe: DataRecipe, rng: np.random.Generator) -> dict[
         "edge1": _edges_at(own, float(rng.choice(EDGE_SCALES[1:])), recipe, rng),
         "blur": _each(blur_control(own.clip).frames, size, cv2.INTER_AREA),
         "depth": _each(depth_control(geometry).frames, size, cv2.INTER_AREA),
-        "seg": _each(seg_control(geometry).frames, size, cv2.INTER_AREA),
+        "seg": _each(seg_control(geometry).frames, size, cv2.INTER_NEAREST),
         "wsm": _each(wsm_control(own.world, geometry).frames, size, cv2.INTER_AREA),
     }
     return {name: np.ascontiguousarray(frames) for name, frames in found.items()}

@@ -12,7 +12,11 @@ from typing import Any, TypeAlias
 Figures: TypeAlias = dict[str, dict[str, Any]]
 """Name -> value, unit, goal."""
 
-BENCHES = {"physics": "worldgen.bench.physics", "critic": "worldgen.bench.critic"}
+BENCHES = {
+    "critic": "worldgen.bench.critic",
+    "embedded": "worldgen.bench.embedded",
+    "physics": "worldgen.bench.physics",
+}
 """Name -> module with ``measure(full: bool) -> tuple[Figures, str]`` (figures, what was sampled)."""
 
 
