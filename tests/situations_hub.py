@@ -35,6 +35,11 @@ class Hub:
     """Status of every answer, when set."""
     cdn: str = ""
     """Where large files are redirected to."""
+    expires: bool = False
+    """Whether a signed address is worth nothing after a connection broke."""
+    signed: int = 0
+    """Addresses signed so far."""
+    expired: int = 0
     asked: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Method, path, range and authorization of every request."""
     url: str = ""
@@ -109,6 +114,10 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.hub
         content = hub.files[path]
         is_large = path.endswith(hub.large)
+        signature = int(urlsplit(self.path).query.removeprefix("signature=") or 0)
+        if signature and signature <= hub.expired:
+            self._short(403)
+            return
         redirected = bool(is_large and hub.cdn)
         begin = 0
         if wanted := self.headers.get("Range", ""):
@@ -121,7 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         if redirected:
             self.send_header("X-Linked-Size", str(len(content)))
             self.send_header("X-Linked-ETag", f'"{digest}"')
-            self.send_header("Location", f"{hub.cdn}{self.path}")
+            hub.signed += 1
+            self.send_header("Location", f"{hub.cdn}{self.path}?signature={hub.signed}")
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
@@ -138,6 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(hub.slow)
         if end < len(content):
+            hub.expired = signature if hub.expires else 0
             self.wfile.flush()
             self.close_connection = True
             self.connection.shutdown(2)

@@ -163,6 +163,7 @@ class WeightsError(BadInput):
             "offline",
             "unreachable",
             "disk_full",
+            "busy",
         }
     )
 

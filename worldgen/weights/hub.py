@@ -94,35 +94,48 @@ def fetch_file(entry: WeightsEntry, commit: str, path: str, size: int, to: Path,
     Raises:
         WeightsError: `gated`, `not_found`, `unreachable`, `offline`, `damaged` (another size than expected).
     """
-    hub = _library()
-    from huggingface_hub.file_download import http_get
-
-    url = hub.hf_hub_url(entry.repository, path, revision=commit, endpoint=endpoint())
-    headers = hub.utils.build_hf_headers(library_name="worldgen")
     with _in_our_words(entry, f"fetch {path} of {entry.repository}"), disk_errors(to.parent):
-        meta = hub.get_hf_file_metadata(url, headers=headers, timeout=30, endpoint=endpoint())
-        if meta.size is not None and meta.size != size:
-            message = f"{path} of {entry.repository} has {meta.size} bytes there, {size} were expected"
-            raise WeightsError(message, reason="damaged")
-        where = meta.location or url
-        if urlsplit(where).netloc != urlsplit(url).netloc:
-            headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
-        headers["Accept-Encoding"] = "identity"
         to.parent.mkdir(parents=True, exist_ok=True)
-        began = to.stat().st_size if to.is_file() else 0
+        began = _size_of(to)
         if began > size:
             to.unlink()
             began = 0
-        _read(http_get, where, headers, size, to, _counter(path, size, began, tell))
-    return began > 0
+        counter = _counter(path, size, began, tell)
+        while True:
+            had = _size_of(to)
+            where, headers = _place_of(entry, commit, path, size)
+            try:
+                _read(where, headers, size, to, counter)
+            except _expired() as exc:
+                # The hub redirects to addresses that are signed for an hour; large files take longer.
+                if exc.response.status_code != 403 or _size_of(to) <= had:
+                    raise
+            else:
+                return began > 0
 
 
-def _read(http_get: Any, url: str, headers: dict[str, str], size: int, to: Path, counter: Any) -> None:  # noqa: ANN401 -- huggingface_hub's reader and a tqdm class
+def _place_of(entry: WeightsEntry, commit: str, path: str, size: int) -> tuple[str, dict[str, str]]:
+    """Ask where a file is now, and with which headers it is read; the token stays with the hub."""
+    hub = _library()
+    url = hub.hf_hub_url(entry.repository, path, revision=commit, endpoint=endpoint())
+    headers = hub.utils.build_hf_headers(library_name="worldgen")
+    meta = hub.get_hf_file_metadata(url, headers=headers, timeout=30, endpoint=endpoint())
+    if meta.size is not None and meta.size != size:
+        message = f"{path} of {entry.repository} has {meta.size} bytes there, {size} were expected"
+        raise WeightsError(message, reason="damaged")
+    where = meta.location or url
+    if urlsplit(where).netloc != urlsplit(url).netloc:
+        headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
+    return where, {**headers, "Accept-Encoding": "identity"}
+
+
+def _read(url: str, headers: dict[str, str], size: int, to: Path, counter: Any) -> None:  # noqa: ANN401 -- stands in for a tqdm class
     import httpx2
+    from huggingface_hub.file_download import http_get
 
     tries = 0
     while True:
-        began = to.stat().st_size if to.is_file() else 0
+        began = _size_of(to)
         try:
             with to.open("r+b" if began else "wb") as file:
                 file.seek(began)
@@ -134,11 +147,22 @@ def _read(http_get: Any, url: str, headers: dict[str, str], size: int, to: Path,
                     expected_size=size,
                     tqdm_class=counter,
                 )
-            return
         except httpx2.TransportError:
-            tries = 0 if to.stat().st_size > began else tries + 1
+            tries = 0 if _size_of(to) > began else tries + 1
             if tries >= _TRIES:
                 raise
+        else:
+            return
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _expired() -> Any:  # noqa: ANN401 -- an exception class of an optional library
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return HfHubHTTPError
 
 
 def _counter(path: str, size: int, began: int, tell: Tell) -> Any:  # noqa: ANN401 -- stands in for a tqdm class
@@ -194,6 +218,11 @@ def _in_our_words(entry: WeightsEntry, doing: str) -> Iterator[None]:
     except (httpx2.HTTPError, ConnectionError, TimeoutError) as exc:
         message = f"could not {doing} from {endpoint()}: {type(exc).__name__}: {exc}"
         raise WeightsError(message, reason="unreachable", hint=_GO_ON) from exc
+    except OSError as exc:
+        if exc.errno is not None:
+            raise
+        message = f"could not {doing}: {exc}"
+        raise WeightsError(message, reason="damaged", hint=_GO_ON) from exc
 
 
 _GO_ON: Final = "what is here is kept; run the same command again to go on (HF_ENDPOINT names a mirror)"

@@ -53,7 +53,7 @@ def pull(
     Raises:
         WeightsError: `unpinned` without `trust_first_use`; `gated`, `not_found`, `offline`, `unreachable`;
             `damaged` when a file has another sha256; `refused_format` when there are only pickles;
-            `disk_full`.
+            `disk_full`; `busy` while another process fetches it.
     """
     entry = (manifest or load_manifest()).entry(name)
     store = store or Store()
@@ -64,18 +64,19 @@ def pull(
         raise _unpinned(entry)
     if hub.is_offline():
         raise hub.offline(entry)
-    partial = store.partial(name)
-    plan, expected = _plan(entry, partial)
-    _check_room(entry, expected, store, partial)
-    pins = tuple(_fetched(entry, plan.revision, file, partial, tell) for file in expected)
-    receipt = plan.model_copy(
-        update={
-            "files": pins,
-            "trust": "manifest" if entry.is_pinned else "first_use",
-            "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-    )
-    _publish(store, name, receipt, partial)
+    with store.alone(name):
+        partial = store.partial(name)
+        plan, expected = _plan(entry, partial)
+        _check_room(entry, expected, store, partial)
+        pins = tuple(_fetched(entry, plan.revision, file, partial, tell) for file in expected)
+        receipt = plan.model_copy(
+            update={
+                "files": pins,
+                "trust": "manifest" if entry.is_pinned else "first_use",
+                "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+        )
+        _publish(store, name, receipt, partial)
     return standing_of(entry, store)
 
 

@@ -1,11 +1,13 @@
 """The store: where fetched weights lie on this machine, and what is known of them."""
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -71,17 +73,42 @@ class Store:
         """Write what is known, in one step."""
         write_receipt(self.root / f"{name}.json", receipt)
 
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold a checkpoint's place, so that no two processes write into it; a killed holder lets go.
+
+        Raises:
+            WeightsError: `busy` when another process holds it.
+        """
+        with disk_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / f".{name}.lock").open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                message = f"another process is fetching or removing {name}"
+                raise WeightsError(message, reason="busy", hint="wait for it, then run again") from exc
+            yield
+
     def remove(self, name: str) -> int:
-        """Delete a checkpoint and what was fetched of it; return the bytes freed."""
-        freed = 0
-        for folder in (self.folder(name), self.partial(name)):
-            freed += size_of(folder)
-            if folder.is_symlink():
-                folder.unlink()
-            elif folder.exists():
-                shutil.rmtree(folder)
-        (self.root / f"{name}.json").unlink(missing_ok=True)
-        return freed
+        """Delete a checkpoint and what was fetched of it; return the bytes freed.
+
+        Raises:
+            WeightsError: `busy` while another process fetches it.
+        """
+        if not self.root.is_dir():
+            return 0
+        with self.alone(name):
+            freed = 0
+            for folder in (self.folder(name), self.partial(name)):
+                freed += size_of(folder)
+                if folder.is_symlink():
+                    folder.unlink()
+                elif folder.exists():
+                    shutil.rmtree(folder)
+            (self.root / f"{name}.json").unlink(missing_ok=True)
+            return freed
 
     def free_bytes(self) -> int:
         """Space left where the store lies."""

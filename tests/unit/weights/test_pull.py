@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -332,7 +331,7 @@ def test_only_pickles_are_refused(hub: Hub, store: Store) -> None:
 def test_a_listing_cannot_write_outside_its_folder(hub: Hub, store: Store, path: str) -> None:
     hub.files = {path: b"{}", "transformer/m.safetensors": _safetensors(0.1)}
     pull("world", trust_first_use=True, manifest=_manifest(patterns=("*",)), store=store)
-    written = {p.relative_to(store.root).as_posix() for p in store.root.rglob("*") if p.is_file()}
+    written = {p.relative_to(store.root).as_posix() for p in store.root.rglob("[!.]*") if p.is_file()}
     assert written == {"world.json", "world/transformer/m.safetensors"}
 
 
@@ -376,4 +375,29 @@ def test_removing_gives_the_space_back(hub: Hub, store: Store) -> None:
     pull("world", manifest=manifest, store=store)
     assert store.remove("world") >= sum(f.size for f in manifest.weights[0].files)
     assert standing_of(manifest.weights[0], store).state == "missing"
-    assert not any(os.scandir(store.root))
+    assert [p.name for p in store.root.iterdir()] == [".world.lock"]
+
+
+def test_a_signed_address_that_ran_out_is_renewed(hub: Hub, store: Store) -> None:
+    with serving(Hub(hub.files, expires=True)) as cdn:
+        hub.cdn = cdn.url
+        cdn.cut[BIG] = 15 * MEGABYTE
+        pull("world", manifest=_pinned(hub), store=store)
+        first, refused, renewed = cdn.ranges(BIG)
+    assert first == ""
+    assert refused == renewed, "what was there was kept"
+    verify("world", manifest=_pinned(hub), store=store)
+
+
+def test_two_fetches_of_one_checkpoint_do_not_write_into_each_other(hub: Hub, store: Store) -> None:
+    caught: list[WeightsError] = []
+
+    def again(file: str, done: int, total: int) -> None:
+        if not caught:
+            with pytest.raises(WeightsError) as second:
+                pull("world", manifest=_pinned(hub), store=store)
+            caught.append(second.value)
+
+    pull("world", manifest=_pinned(hub), store=store, tell=again)
+    assert caught[0].code == "weights.busy"
+    verify("world", manifest=_pinned(hub), store=store)
