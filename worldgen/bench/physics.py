@@ -134,6 +134,8 @@ def _whole_path_fps(frames: int) -> dict[str, float]:
 
     Processor time of this process, not the clock's: one core is what is asked about.
     """
+    # What starting Python costs once is no part of a frame.
+    from worldgen.assembly.wiring import assembled  # noqa: F401
     from worldgen.media.video import write_video
     from worldgen.sources.open import open_source
 

@@ -94,17 +94,21 @@ def pair_frames(
 def _points(
     grey: Grey, usable: Bool[npt.NDArray[np.bool_], "h w"], horizon: float | None
 ) -> npt.NDArray[np.float32]:
-    """Corners everywhere, and once more on the ground, where contrast is low."""
+    """Corners everywhere; once more on the ground, where contrast is low; and on what is bare of them.
+
+    Without a known horizon, while the camera is only being found, the bare parts are left out.
+    """
     everywhere = corners(grey, mask=usable)
-    near = np.zeros(usable.shape, np.uint8)
-    near[everywhere[:, 1].astype(int), everywhere[:, 0].astype(int)] = 1
-    bare = usable & (cv2.dilate(near, np.ones((_BARE_PX, _BARE_PX), np.uint8)) == 0)
-    faint = corners(grey, mask=bare, count=200, spacing=10.0)
-    if horizon is None:
-        horizon = 0.55 * grey.shape[0]
-    below = usable & (np.arange(grey.shape[0])[:, None] > horizon + _BELOW_PX)
-    ground = corners(grey, mask=below, count=300, spacing=5.0)
-    return np.concatenate([everywhere, faint, ground])
+    is_probe = horizon is None
+    end = (0.55 * grey.shape[0] if horizon is None else horizon) + _BELOW_PX
+    below = usable & (np.arange(grey.shape[0])[:, None] > end)
+    found = [everywhere, corners(grey, mask=below, count=300, spacing=5.0)]
+    if not is_probe:
+        near = np.zeros(usable.shape, np.uint8)
+        near[everywhere[:, 1].astype(int), everywhere[:, 0].astype(int)] = 1
+        bare = usable & ~below & (cv2.dilate(near, np.ones((_BARE_PX, _BARE_PX), np.uint8)) == 0)
+        found.append(corners(grey, mask=bare, count=200, spacing=10.0))
+    return np.concatenate(found)
 
 
 def common_focus(pairs: list[Pair], camera: Camera) -> tuple[float, float] | None:

@@ -16,6 +16,8 @@ from worldgen.datatypes import Camera, Clip
 from worldgen.imaging.ground import horizon_row, pitch_for_horizon
 
 _KEYFRAMES_PER_SECOND: Final = 7.0
+_FEW: Final = 8
+"""Clips of fewer frames make every frame a keyframe; in longer ones neighbours tell enough."""
 _PROBES: Final = 6
 _EGO_FRAMES: Final = 24
 _AGREE: Final = 0.02
@@ -95,7 +97,7 @@ def orient(view: View, *, calibrated: bool) -> list[Pair]:
     if view.ego is not None:
         ego = cv2.resize(view.ego.astype(np.uint8), (width, height))
         usable &= cv2.dilate(ego, np.ones((5, 5), np.uint8)) == 0
-    stride = max(1 if count < 20 else 2, round(view.fps / _KEYFRAMES_PER_SECOND))
+    stride = max(1 if count < _FEW else 2, round(view.fps / _KEYFRAMES_PER_SECOND))
     keyframes = list(range(0, count, stride))
     pairs = pair_frames(view.greys, keyframes, view.camera, usable, horizon=horizon_row(view.camera))
     return with_scale(pairs, view.camera)
@@ -104,7 +106,7 @@ def orient(view: View, *, calibrated: bool) -> list[Pair]:
 def _set_horizon(view: View, focus: tuple[float, float] | None) -> None:
     """Tilt the assumed camera: a car heads for the horizon, and kerbs and markings point at it."""
     height = view.greys[0].shape[0]
-    row = vanishing_row(view.greys[:: max(1, len(view) // 6)])
+    row = vanishing_row(view.greys[:: max(1, round(len(view) / 6))])
     if focus is not None:
         agree = row is not None and abs(row - focus[1]) < _AGREE * height
         row = 0.5 * (row + focus[1]) if agree and row is not None else focus[1]

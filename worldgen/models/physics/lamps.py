@@ -27,8 +27,17 @@ _CELL_M: Final = 2.8
 """Of a facade: one decision whether a window is lit."""
 _VEHICLE_M: Final = (1.1, 0.8)
 """Width and height of what should be mostly dark around a rear lamp."""
-_VEHICLE_SIZES: Final = ((3.0, 0.0, 4.5), (6.5, 4.5, 9.0), (13.0, 9.0, 18.0), (26.0, 18.0, 1e9))
+_VEHICLE_SIZES: Final = (
+    (3.0, 0.0, 4.5),
+    (6.5, 4.5, 9.0),
+    (13.0, 9.0, 18.0),
+    (26.0, 18.0, 36.0),
+    (52.0, 36.0, 1e9),
+)
 """Pixels per metre of each box, and from where to where it is used."""
+_PAINT_REDUCE: Final = 2
+_LAMP_M: Final = 0.3
+"""Side of the square that paint fills and a lamp does not."""
 _FILLED: Final = 0.42
 _HANGS: Final = 0.33
 """Lamps hang no higher than two thirds of the camera's height, about a metre."""
@@ -80,8 +89,11 @@ def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
         (100 - dull.astype(np.float32)) / 50, 0, 1
     )
     weight *= carriers[down, across]
-    size = max(9, view.frame.shape[0] // 30) | 1
-    weight *= 1 - smoothstep(0.3, 0.55, np.asarray(cv2.blur(weight, (size, size)), np.float32))
+    if float(weight.max()) < 0.1:
+        return None
+    whole = np.zeros(view.frame.shape[:2], np.float32)
+    whole[down, across] = weight
+    weight *= 1 - _paint(view, whole)[down, across]
     if float(weight.max()) < 0.1:
         return None
     light = cv2.multiply(view.source[down, across], cv2.merge([weight, weight, weight]), scale=CLIPPED_LAMP)
@@ -113,8 +125,7 @@ def _likely_vehicles(view: View) -> Mask:
     road = ASPHALT / view.scene.reflectance_gain
     dark = (reduce(view.luma, _REDUCE) < 0.4 * road).astype(np.float32)
     # The box around a lamp that its vehicle should fill, in pixels of the reduced picture.
-    metre = view.scene.camera.fx / np.maximum(view.depth_m[::_REDUCE, ::_REDUCE], 2.0) / _REDUCE
-    metre = metre[: dark.shape[0], : dark.shape[1]]
+    metre = _metre(view, _REDUCE)
     share = np.zeros_like(dark)
     for size, least, most in _VEHICLE_SIZES:
         wide, tall = round(_VEHICLE_M[0] * size) | 1, round(_VEHICLE_M[1] * size) | 1
@@ -144,7 +155,7 @@ def _over_foot(view: View, inverse: Plane) -> Plane:
 def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
     """How much each pixel is a red lamp, 0..1: red, on a vehicle, and small.
 
-    A red car is red all over: where most of the half metre around is red too, it is paint and not a lamp.
+    A red car is red all over: what a third of a metre fits into is paint and not a lamp.
 
     Args:
         view: The frame.
@@ -156,20 +167,43 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
     red = smoothstep(2.6, 5.0, np.asarray(r / np.maximum(other, 0.008), np.float32))
     red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32))
     # What is red all over is judged on all that is red, shirts and signs too, not on what may be a vehicle.
-    share = reduce(red, _REDUCE)
+    paint = _paint(view, red)
     red *= carriers
     if view.scene.has_true_depth or view.scene.knows(*VEHICLES):
         height = view.height_m
         red *= (height > 0.25) & (height < 2.4)
-    # Half a metre is fx / (2 z) pixels: near vehicles take the wide window, far ones the narrow.
-    size = view.scene.camera.fx * 0.5 / np.maximum(view.depth_m[::_REDUCE, ::_REDUCE], 2.0) / _REDUCE
-    size = size[: share.shape[0], : share.shape[1]]
-    narrow, wide = cv2.blur(share, (5, 5)), cv2.blur(share, (21, 21))
-    mixed = narrow + (wide - narrow) * np.clip((size - 5) / 16, 0, 1)
-    body = smoothstep(0.35, 0.6, np.asarray(mixed, np.float32))
-    # Beyond some 100 m the window is wider than the car.
-    body = np.where(size < 1, 0, body)
-    return np.asarray(red * (1 - enlarge(np.asarray(body, np.float32), view.light)), np.float32)
+    return np.asarray(red * (1 - paint), np.float32)
+
+
+def _metre(view: View, step: int) -> Plane:
+    """Pixels per metre at each pixel's depth, in a picture reduced by `step`."""
+    metre = view.scene.camera.fx / np.maximum(view.depth_m[::step, ::step], 2.0) / step
+    h, w = view.frame.shape[:2]
+    return np.asarray(metre[: h // step, : w // step], np.float32)
+
+
+def _paint(view: View, coloured: Plane) -> Plane:
+    """How much of a colour is too large for a lamp: paint, with its rims and trims.
+
+    An opening keeps what a third of a metre fits into, and widened by several times that it takes the thin
+    strips of the same body with it. Beyond some 100 m that is less than a pixel, and all may be lamps.
+
+    Args:
+        view: The frame.
+        coloured: Share of the colour per pixel.
+    """
+    # Paint that is hardly a lamp's colour is paint all the more.
+    share = reduce(np.asarray(np.minimum(coloured * np.float32(8), 1), np.float32), _PAINT_REDUCE)
+    metre = _metre(view, _PAINT_REDUCE)
+    paint = np.zeros_like(share)
+    for size, least, most in _VEHICLE_SIZES:
+        here = (metre >= max(least, 3.0)) & (metre < most) & (share > 0.05)
+        if here.any():
+            side = max(3, round(_LAMP_M * size) | 1)
+            large = cv2.erode(share, np.ones((side, side), np.uint8))
+            reach = 6 * side | 1
+            paint = np.where(here, cv2.dilate(large, np.ones((reach, reach), np.uint8)), paint)
+    return enlarge(smoothstep(0.3, 0.6, np.asarray(paint, np.float32)), view.light)
 
 
 def _signals(view: View) -> Linear:
