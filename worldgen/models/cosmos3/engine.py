@@ -146,7 +146,7 @@ class _Run:
         for chunk in self._chunks[len(pieces) :]:
             self._check()
             forget_steps(self._engine.parts.network)
-            resumed = saved.state if saved and saved.chunk == chunk.index else None
+            resumed = saved.state if saved and chunk.index == len(saved.pieces) else None
             latents = yield from self._denoise(chunk, ids, texts, tail, resumed)
             self._check()
             with self._timed("decode"):
@@ -158,7 +158,7 @@ class _Run:
             tail = pixels[:, :, -taken:].clone() if taken else None
             del pixels, fresh, latents
             if self._is_saving and chunk is not self._chunks[-1]:
-                self._saves.keep_chunk(chunk.index, pieces[-1], tail)
+                self._saves.keep_chunk(chunk.index, pieces[-1], tail, self._random.get_state())
         self._saves.clear()
         frames = np.concatenate(pieces)[: self._request.total]
         yield Made(

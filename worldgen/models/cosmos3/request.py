@@ -98,13 +98,13 @@ class Transfer:
         Raises:
             ContractError: `controls`, `size` or `frames`, naming what would fit.
         """
-        if not self.active():
-            message = "a transfer needs at least one control with a weight above 0"
-            raise ContractError(message, reason="controls")
         kinds = [c.kind for c in self.controls]
         unknown = [k for k in kinds if k not in CONTROL_KINDS]
         if unknown or len(set(kinds)) < len(kinds):
             message = f"controls {', '.join(kinds)}: each of {', '.join(CONTROL_KINDS)} at most once"
+            raise ContractError(message, reason="controls")
+        if not self.active():
+            message = "a transfer needs at least one control with a weight above 0"
             raise ContractError(message, reason="controls")
         shapes = {c.kind: c.frames.shape for c in self.controls}
         if len(set(shapes.values())) > 1:

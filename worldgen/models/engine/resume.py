@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from worldgen.errors import disk_errors
 from worldgen.models.engine.loop import State
 
 Frames = npt.NDArray[np.uint8]
@@ -33,10 +34,9 @@ class Saved:
     tail: Tensor | None
     """Last pixels of the last finished chunk, which the next one starts with."""
     random: Tensor
-    """State of the noise generator, after the noise of `chunk` was drawn."""
-    chunk: int
-    """The chunk under way."""
-    state: State
+    """State of the noise generator: after the noise of the chunk under way, or before it without `state`."""
+    state: State | None
+    """Of the chunk under way, the one after `pieces`."""
 
 
 class Saves(Protocol):
@@ -46,7 +46,7 @@ class Saves(Protocol):
         """Return what is there; None when there is nothing, or nothing whole."""
         ...
 
-    def keep_chunk(self, chunk: int, frames: Frames, tail: Tensor | None) -> None:
+    def keep_chunk(self, chunk: int, frames: Frames, tail: Tensor | None, random: Tensor) -> None:
         """Keep what a finished chunk gave."""
         ...
 
@@ -66,7 +66,7 @@ class NoSaves:
         """Return None."""
         return None
 
-    def keep_chunk(self, chunk: int, frames: Frames, tail: Tensor | None) -> None:
+    def keep_chunk(self, chunk: int, frames: Frames, tail: Tensor | None, random: Tensor) -> None:
         """Do nothing."""
 
     def keep_step(self, chunk: int, state: State, random: Tensor) -> None:
@@ -96,21 +96,25 @@ class FolderSaves:
             return None
 
     def _read(self) -> Saved | None:
-        held, facts = self._load("step")
-        chunk = int(facts["chunk"])
-        pieces, tail = [], None
-        for index in range(chunk):
-            piece, _ = self._load(f"chunk-{index}")
+        pieces: list[Frames] = []
+        tail, random, state = None, None, None
+        while self._path(f"chunk-{len(pieces)}").is_file():
+            piece, _ = self._load(f"chunk-{len(pieces)}")
             pieces.append(piece["frames"].numpy())
-            tail = piece.get("tail")
-        state = State(
-            step=int(facts["step"]), latents=held["latents"], scheduler=_unflat(held, facts["scheduler"])
-        )
-        return Saved(pieces=pieces, tail=tail, random=held["random"], chunk=chunk, state=state)
+            tail, random = piece.get("tail"), piece["random"]
+        if self._path("step").is_file():
+            held, facts = self._load("step")
+            if int(facts["chunk"]) == len(pieces):  # Else it is of a chunk that is finished.
+                random = held["random"]
+                memory = _unflat(held, facts["scheduler"])
+                state = State(step=int(facts["step"]), latents=held["latents"], scheduler=memory)
+        if random is None:
+            return None
+        return Saved(pieces=pieces, tail=tail, random=random, state=state)
 
-    def keep_chunk(self, chunk: int, frames: Frames, tail: Tensor | None) -> None:
+    def keep_chunk(self, chunk: int, frames: Frames, tail: Tensor | None, random: Tensor) -> None:
         """See `Saves.keep_chunk`."""
-        held = {"frames": torch.from_numpy(frames)}
+        held = {"frames": torch.from_numpy(frames), "random": random}
         if tail is not None:
             held["tail"] = tail
         self._write(f"chunk-{chunk}", held, {})
@@ -126,19 +130,21 @@ class FolderSaves:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _write(self, name: str, held: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         partial = self._folder / f"{name}.part"
         whole = {key: value.detach().cpu().contiguous() for key, value in held.items()}
         notes = {"request": self._request, "facts": json.dumps(facts)}
-        save_file(whole, partial, metadata=notes)
-        with partial.open("rb") as stream:
-            os.fsync(stream.fileno())
-        partial.replace(self._folder / f"{name}.safetensors")
+        with disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            save_file(whole, partial, metadata=notes)
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
+            partial.replace(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.safetensors"
 
     def _load(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        path = self._folder / f"{name}.safetensors"
-        if not path.is_file():
-            raise FileNotFoundError(path)
+        path = self._path(name)
         with safe_open(path, framework="pt") as stream:
             notes = stream.metadata() or {}
         if notes.get("request") != self._request:
