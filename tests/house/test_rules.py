@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = [p for folder in ("worldgen", "serving", "cluster") for p in (ROOT / folder).rglob("*.py")]
+CODE = [
+    p for folder in ("worldgen", "serving", "cluster", "checkpoints") for p in (ROOT / folder).rglob("*.py")
+]
 
 
 def _fresh(code: str) -> str:

@@ -169,7 +169,7 @@ def test_rates_rise_stay_and_fall() -> None:
     assert rates[0] < 0.1
     assert rates[10:70] == [1.0] * 60
     assert rates[99] < 0.06
-    assert all(a >= b for a, b in itertools.pairwise(rates))
+    assert all(a >= b for a, b in itertools.pairwise(rates[70:]))
 
 
 @pytest.mark.parametrize("name", ["coder", "flow", "probe"])

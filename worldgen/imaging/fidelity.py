@@ -12,8 +12,8 @@ Frames: TypeAlias = UInt8[npt.NDArray[np.uint8], "t h w 3"]
 EDGE_THRESHOLDS = (100, 200)
 """Of Canny's hysteresis: the models' medium preset."""
 TOLERANCE_PX = 1
-"""Edges this close to each other are one. On clips of 224x128, two different scenes then agree by 0.34 and
-noise agrees with a scene by 0.37 (with 2 pixels 0.47 and 0.50, with none 0.13): say so beside every figure."""
+"""Edges this close to each other are one. On clips of 224x128, two different scenes then agree by 0.34,
+and noise agrees with a scene by 0.37 (with 2 pixels 0.47 and 0.50, with none 0.13): say so beside figures."""
 
 
 def psnr(made: Frames, true: Frames) -> float:
