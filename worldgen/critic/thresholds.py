@@ -40,7 +40,7 @@ class StructureLimits(Value):
     prior: float = 900.0
     """Structure (levels x alignment) that a place needs before its share counts fully."""
     object_lost: float = 0.76
-    object_lost_plain: float = 0.52
+    object_lost_plain: float = 0.66
     object_prior: float = 400.0
     object_frames: int = 5
     object_pixels: float = 120.0
@@ -124,7 +124,7 @@ class TemporalLimits(Value):
     """How much better (correlation) a frame must fit its neighbour's source frame to be out of order."""
     boiling_levels: float = 0.62
     """Largest transient darkening beyond source and noise, against the spread of the picture, percent."""
-    stuck_share: float = 0.48
+    stuck_share: float = 0.56
     """Largest share of fine structure that stands still on the screen while the source moves."""
     stuck_motion_share: float = 0.02
     """Travel of the source over the clip, as a share of the width, that makes a tile count as moving."""
@@ -133,9 +133,9 @@ class TemporalLimits(Value):
 class ColourLimits(Value):
     """Colour of things against their surroundings."""
 
-    tile_stops: float = 1.45
+    tile_stops: float = 1.75
     """Largest change of a place's colour against its surroundings, log2 of channel ratios."""
-    low_light_times: float = 1.5
+    low_light_times: float = 1.35
     """... so many times that under a low sun, which lights one side of a thing and not the other."""
     darkest_level: float = 28.0
     """Places darker than this (luma) have no colour that could be judged."""
@@ -173,6 +173,13 @@ class LabelLimits(Value):
     """Least overlap (median over its frames) of a label's box with its instance in the geometry."""
     vanished_share: float = 0.3
     """Largest share of labels predicted to be clear that cannot be measured."""
+    glare_contrast: float = 0.35
+    """Contrast left below which a bright place is veiled by glare."""
+    glare_level: float = 120.0
+    """Luma from which a place may be glare, and how many levels more than the rest it must have won."""
+    glare_gain: float = 20.0
+    glare_tiles: int = 4
+    """Least size of glare, tiles."""
     saturated_share: float = 0.002
     """Share of the picture from which a burnt-out area becomes an ignore region."""
 
@@ -190,7 +197,7 @@ class ConditionLimits(Value):
     """How far (factor) the measured range may lie from the asked one."""
     veil_unexplained: float = 0.4
     """Largest part of what fog or dust changed that haze over the geometry's depth may leave unexplained."""
-    seam_stops: float = 0.14
+    seam_stops: float = 0.23
     """Largest straight step in brightness across the picture that the source does not have, log2."""
 
 
@@ -236,7 +243,7 @@ class LampLimits(Value):
 
     lit_levels: float = 40.0
     """Red less green (or green less red) from which a lamp counts as lit in the source."""
-    seen_levels: float = 25.0
+    seen_levels: float = 40.0
     """... and from which its colour is seen in the candidate."""
     frames: int = 3
     rear_levels: float = 75.0
@@ -256,7 +263,7 @@ class TrackLimits(Value):
     """Two spans of so many frames are compared."""
     jump: float = 0.42
     """Largest change of a thing's correlation with the source between neighbouring spans."""
-    jump_hidden: float = 0.62
+    jump_hidden: float = 0.76
     """The same where haze, flakes, streaks or drops may hide a thing for a moment."""
     night_deg: float = -6.0
     """Below this sun lamps draw things anew as they pass."""
