@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from worldgen.critic.checks import lamps, markings, sky, tracks
+from worldgen.critic.checks import ground, lamps, markings, sky, tracks
 from worldgen.critic.evidence import Evidence
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
@@ -17,6 +17,7 @@ from worldgen.models.physics.renderer import render_frames
 from worldgen.sources.proving_ground import Drive, render_drive
 
 CHECKS = (
+    ground.nothing_on_ground,
     markings.paint_kept,
     lamps.lights_kept,
     lamps.rear_lamps_kept,
@@ -178,6 +179,20 @@ def two_skies(frames: np.ndarray) -> np.ndarray:
     return np.clip(frames.astype(np.int16) - 20 * half[..., None], 0, 255).astype(np.uint8)
 
 
+def smear(frames: np.ndarray) -> np.ndarray:
+    """A red smear that lies on the road, carried along by the true motion."""
+    flow = drive().geometry.flow
+    assert flow is not None
+    out = frames.copy()
+    x, y = 128.0, 100.0
+    for i, frame in enumerate(out):
+        cv2.ellipse(frame, (int(x), int(y)), (16, 8), 0.0, 0, 360, (235, 80, 40), -1, cv2.LINE_AA)
+        if i + 1 < len(out):
+            dx, dy = flow[i, int(np.clip(y, 0, 143)), int(np.clip(x, 0, 255))]
+            x, y = x + float(dx), y + float(dy)
+    return out
+
+
 DEFECTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
     "yellow_lines": (yellow_lines, "markings.colour"),
     "lines_gone": (lines_gone, "markings.kept"),
@@ -187,6 +202,7 @@ DEFECTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
     "other_paint": (other_paint, "colour.things"),
     "drifting_paint": (drifting_paint, "colour.track"),
     "vanishing": (vanishing, "objects.steady"),
+    "smear": (smear, "ground.colour"),
     "two_skies": (two_skies, "sky.seam"),
 }
 

@@ -216,11 +216,15 @@ class MarkingLimits(Value):
     """... nor this share of them: a strong codec loses some."""
     kept: float = 0.25
     """Least share of the contrast that paint keeps."""
-    kept_haze: float = 0.08
+    kept_haze: float = 0.03
+    lamps_share: float = 0.25
+    """Share of the cells that is not asked by lamp light: it may leave lines in the dark."""
     kept_mirrored: float = 0.05
     """The same of most paint on a wet road, whose mirror images may turn the contrast of some over."""
     warmer: float = 0.9
     """Largest rise of red over blue of paint against asphalt, natural logarithm."""
+    warmer_lamps: float = 1.25
+    """The same by lamp light."""
     new: float = 0.28
     """Largest contrast (log) of a line that the source does not have."""
     new_dark: float = 0.6
@@ -243,7 +247,7 @@ class LampLimits(Value):
 
     lit_levels: float = 40.0
     """Red less green (or green less red) from which a lamp counts as lit in the source."""
-    seen_levels: float = 40.0
+    seen_levels: float = 36.0
     """... and from which its colour is seen in the candidate."""
     frames: int = 3
     rear_levels: float = 75.0
@@ -263,7 +267,7 @@ class TrackLimits(Value):
     """Two spans of so many frames are compared."""
     jump: float = 0.42
     """Largest change of a thing's correlation with the source between neighbouring spans."""
-    jump_hidden: float = 0.76
+    jump_hidden: float = 0.72
     """The same where haze, flakes, streaks or drops may hide a thing for a moment."""
     night_deg: float = -6.0
     """Below this sun lamps draw things anew as they pass."""
@@ -291,6 +295,22 @@ class TrackLimits(Value):
     """So many times of both by lamp light and dusk."""
 
 
+class GroundLimits(Value):
+    """What lasts on plain ground without a cause; levels, root mean square of a place of two by two tiles."""
+
+    colour: float = 12.5
+    colour_glow: float = 16.5
+    """The same where a low sun, dusk or mirror images colour the ground."""
+    colour_lamps: float = 20.0
+    """The same where lamps do."""
+    luma: float = 24.5
+    night_deg: float = -6.0
+    """Below this sun lamps shade the ground anew."""
+    plain_share: float = 0.97
+    """Share of ground that a place must show."""
+    least_places: int = 12
+
+
 class Thresholds(Value):
     """All limits of one panel."""
 
@@ -316,6 +336,7 @@ class Thresholds(Value):
     sky: SkyLimits = SkyLimits()
     lamps: LampLimits = LampLimits()
     tracks: TrackLimits = TrackLimits()
+    ground: GroundLimits = GroundLimits()
 
     @property
     def identity(self) -> str:

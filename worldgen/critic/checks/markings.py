@@ -158,7 +158,8 @@ def _kept(evidence: Evidence, road: Road, paint: _Paint, *, mirrors: bool) -> tu
     worst = np.sort(kept.ravel())
     count = int(paint.judged.sum())
     # Mirror images may turn the contrast of any one line over; of most paint they do not.
-    spared = min(max(limits.cells, round(limits.cells_share * count)), count - 1)
+    share = limits.lamps_share if evidence.is_dark else limits.cells_share
+    spared = min(max(limits.cells, round(share * count)), count - 1)
     value = float(worst[count // 2 if mirrors else spared])
     passed = value >= limit
     return (
@@ -185,15 +186,16 @@ def _colour(evidence: Evidence, road: Road, paint: _Paint) -> tuple[Finding, ...
     # Haze and codecs take colour from paint, and nothing honest gives it any.
     gain = paint.warmth - np.maximum(paint.warmth_before, 0) * np.clip(paint.kept, 0, 1.2)
     value = float(np.quantile(gain[shown], 0.95))
-    passed = value <= limits.warmer
+    limit = limits.warmer_lamps if evidence.is_dark else limits.warmer
+    passed = value <= limit
     return (
         Finding(
             check="markings.colour",
             passed=passed,
             value=value,
-            threshold=limits.warmer,
+            threshold=limit,
             unit="log ratio",
-            places=() if passed else _places(evidence, road, shown & (gain >= min(value, limits.warmer))),
+            places=() if passed else _places(evidence, road, shown & (gain >= min(value, limit))),
             reason=(
                 "no paint became yellow"
                 if passed
