@@ -128,6 +128,9 @@ class View:
             times = np.array([self.size[0] / known.shape[1], self.size[1] / known.shape[0]], np.float32)
             fitted = cv2.resize(known, self.size, interpolation=cv2.INTER_NEAREST)
             return np.asarray(fitted * times, np.float32)
+        return self._seen_flow(frame)
+
+    def _seen_flow(self, frame: int) -> npt.NDArray[np.float32]:
         if frame not in self._flow:
             half = (max(16, self.size[0] // 2), max(16, self.size[1] // 2))
             pair = [cv2.resize(self.luma[i], half, interpolation=cv2.INTER_AREA) for i in (frame, frame + 1)]
@@ -168,10 +171,14 @@ class View:
         return mean.astype(np.float32), np.maximum(square / len(self) - mean * mean, 0).astype(np.float32)
 
     def travel(self, tile: int) -> Plane:
-        """How far each tile moves over the whole clip, working pixels."""
+        """How far each tile is seen to move over the whole clip, working pixels.
+
+        As the picture tells, also where the motion is known: a line that runs along its motion stands.
+        """
         if self._travel is None:
-            speeds = [cv2.magnitude(f[..., 0], f[..., 1]) for f in map(self.flow, range(len(self) - 1))]
-            self._travel = tile_sum(np.mean(speeds, axis=0), tile) * np.float32(len(self) / tile**2)
+            speeds = [np.linalg.norm(self._seen_flow(i), axis=-1) for i in range(len(self) - 1)]
+            mean = np.asarray(np.mean(speeds, axis=0), np.float32)
+            self._travel = tile_sum(mean, tile) * np.float32(len(self) / tile**2)
         return self._travel
 
     def tile_rgb(self, tile: int) -> Float32[npt.NDArray[np.float32], "t rows columns 3"]:

@@ -122,7 +122,7 @@ def observe(evidence: Evidence) -> tuple[Observation, ...]:
 
 
 def ignore_regions(evidence: Evidence) -> tuple[tuple[int, IgnoreRegion], ...]:
-    """Boxes around what is burnt out in the candidate and was not in the source, and around lens drops."""
+    """Boxes around what is burnt out in the candidate and was not in the source, glare, and lens drops."""
     source, view = evidence.source, evidence.candidate
     if source is None or not evidence.comparable:
         return ()
@@ -130,6 +130,7 @@ def ignore_regions(evidence: Evidence) -> tuple[tuple[int, IgnoreRegion], ...]:
     if evidence.spec is not None and (evidence.spec.lens_drops or 0) >= 0.05:
         drops = lens_regions(view.clip, source.clip, evidence.geometry)
         found += [(i, IgnoreRegion(reason="lens_drop", box2d=box)) for i in range(len(view)) for box in drops]
+    found += _glare(evidence)
     least = evidence.thresholds.labels.saturated_share * view.size[0] * view.size[1]
     for i in range(len(view)):
         burnt = ((view.luma[i] >= 250) & (source.luma[i] < 245)).astype(np.uint8)
@@ -146,6 +147,35 @@ def ignore_regions(evidence: Evidence) -> tuple[tuple[int, IgnoreRegion], ...]:
             )
             found.append((i, IgnoreRegion(reason="saturated", box2d=box)))
     return tuple(found)
+
+
+def _glare(evidence: Evidence) -> list[tuple[int, IgnoreRegion]]:
+    """Boxes around places that a light veils: bright, brighter than the rest became, and without contrast."""
+    source, view = evidence.source, evidence.candidate
+    if source is None or not evidence.has_low_light:
+        return []
+    limits, survey = evidence.thresholds.labels, evidence.survey
+    tile, step = survey.tile, survey.tile / view.scale
+    width, height = view.clip.size
+    after, before = view.tile_luma(tile), source.tile_luma(tile)
+    found: list[tuple[int, IgnoreRegion]] = []
+    for i, ratio in enumerate(survey.ratio):
+        gain = after[i] - before[i]
+        veiled = (survey.energy[i] > 64 * tile) & (ratio < limits.glare_contrast)
+        veiled &= (after[i] > limits.glare_level) & (gain > np.median(gain) + limits.glare_gain)
+        closed = cv2.morphologyEx(veiled.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+        _, _, stats, _ = cv2.connectedComponentsWithStats(closed)
+        for left, top, columns, rows, area in stats[1:]:
+            if area < limits.glare_tiles:
+                continue
+            box = Box2d(
+                left=left * step,
+                top=top * step,
+                right=min((left + columns) * step, width),
+                bottom=min((top + rows) * step, height),
+            )
+            found.append((i, IgnoreRegion(reason="glare", box2d=box)))
+    return found
 
 
 def _visibility(

@@ -55,7 +55,7 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
         _finding(
             "temporal.hue_drift",
             turn,
-            limits.hue_drift_stops * (1.6 if evidence.is_dark else 1.0),
+            limits.hue_drift_stops * (4.0 if evidence.is_dark else 1.0),
             "stops",
             f"one colour channel drifts by {turn:.3f} stops against the others",
             (Place(first_frame=0, last_frame=last),),
