@@ -26,7 +26,14 @@ _END: Final = (
 )
 _COMMON: Final = ("bright", "clear", "quiet", "shiny", "empty", "brisk")
 _AFTER_COMMON: Final = "(?:" + "|".join(rf"(?<=\b{word})" for word in _COMMON) + ")"
+_NO_NOUN: Final = (
+    "and|or|but|with|in|on|at|as|over|under|to|from|of|that|which|is|are|was|were|has|had|falls?|fell|pours?|"
+    "lies|lay|covers?|hits?|beats?|streaks?|runs?|comes?|begins?|continues?|keeps?|settles?|descends?|hangs?|"
+    "glints?|reflects?|casts?|bathes?|shines?|falling|pouring|covering"
+)
+"""Words after which what came before was a thing, not what describes one."""
 _GAP: Final = "\x00"
+_STUB: Final = 2
 _WORDS_WORTH_KEEPING: Final = 12
 """A clause of this many words says more than the weather: it loses words, not its place."""
 
@@ -123,7 +130,7 @@ def _without_adjectives(text: str, topics: frozenset[Topic], *, predicative: boo
         rf"{guard}{word} and (?=[\w-]+ \w)",
         rf"{_AFTER_COMMON} and {word}(?= \w)",
         rf", {word}(?= \w)",
-        rf"{guard}{word},? (?!(?:and|or|with|in|on|at|as|but)\b)(?=\w)",
+        rf"{guard}{word},? (?!(?:{_NO_NOUN})\b)(?=\w)",
     ):
         text = re.sub(pattern, _GAP, text, flags=re.IGNORECASE)
     return text
@@ -139,6 +146,8 @@ def _without_clauses(text: str, topics: frozenset[Topic]) -> str:
         part = parts[i]
         if mentions(part, topics):
             if len(part.split()) < _WORDS_WORTH_KEEPING:
+                if len(kept.split()) <= _STUB:
+                    kept = ""  # "Bright, natural daylight ...": what stood before belonged to it.
                 continue
             part = _without_words(part, topics)
         joint = parts[i - 1] if i and kept else ""

@@ -28,6 +28,7 @@ _LAMPS: Final = (
     r"|street[ -]?(?:lights?|lamps?)"
 )
 _LIT: Final = r"(?:on|lit|glowing|illuminated|shining|blazing|switched on|turned on)"
+_IS: Final = r"(?:is|are|was|looks?|appears?|remains?|stays?) (?:\w+ )?"
 ADJECTIVES: Final[dict[Topic, tuple[str, ...]]] = {
     "day": ("daytime", "daylit", "day-lit", r"(?:late[- ])?(?:morning|afternoon)(?= \w)"),
     "noon": ("midday", "noonday"),
@@ -104,9 +105,12 @@ NOUNS: Final[dict[Topic, tuple[str, ...]]] = {
         r"(?:long|sharp|hard|crisp|dark|strong|deep|distinct|dappled|defined|sharp-edged|hard-edged)"
         r"(?:,? (?:\w+ )?(?:and )?\w+)? shadows?",
     ),
-    "bright_sky": (),
-    "clear_sky": (),
-    "overcast": ("overcast", "clouds?", "cloud cover"),
+    "bright_sky": (rf"sk(?:y|ies) {_IS}(?:bright|blue|azure|pale|gr[ea]y|white|sunny)",),
+    "clear_sky": (
+        rf"sk(?:y|ies) {_IS}(?:clear|cloudless)",
+        rf"weather {_IS}(?:clear|fair|fine|sunny)",
+    ),
+    "overcast": ("overcast", "clouds?", "cloud cover", rf"sk(?:y|ies) {_IS}(?:gr[ea]y|leaden)"),
     "clear_view": ("unlimited visibility", "clear visibility", "good visibility", "excellent visibility"),
     "rain": (
         r"rain(?![ -]?(?:boots?|coats?|jackets?|gear|pipes?|gutters?))",
@@ -116,7 +120,12 @@ NOUNS: Final[dict[Topic, tuple[str, ...]]] = {
         "raindrops?",
         "rain showers?",
     ),
-    "snowfall": ("snowfall", "snowflakes?", "falling snow"),
+    "snowfall": (
+        "snowfall",
+        "snowflakes?",
+        "falling snow",
+        rf"snow (?:{_IS})?(?:falling|falls|drifting down)",
+    ),
     "snow": (r"snow(?![ -]?(?:tyres?|tires?|boots?|plough|plow|chains))", "snowbanks?", "slush", "frost"),
     "fog": (r"fog(?![ -]?(?:lights?|lamps?))", "mist", "haze"),
     "wet": ("puddles?", "wetness", "standing water", r"reflections? (?:on|in) the (?:wet )?(?:road|asphalt)"),

@@ -250,3 +250,16 @@ def test_captioning_from_the_command_line(tmp_path: Path) -> None:
         )
     refused = run("--endpoint", "https://example.org/v1", "--model", "m", "--force", "--json")
     assert json.loads(refused.stdout)["error"]["code"] == "config.not_permitted"
+
+
+def test_prompts_can_be_looked_at_from_the_command_line(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    (tmp_path / "c.json").write_text(SUNNY.to_json())
+    words = ["specs", "night", "--prompt", "structured", "--caption", str(tmp_path / "c.json"), "--json"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "worldgen", *words], capture_output=True, text=True, check=True
+    )
+    (row,) = json.loads(ended.stdout)["prompts"]
+    assert json.loads(row["prompt"])["subjects"][0]["description"].startswith("A silver sedan")

@@ -127,6 +127,10 @@ def test_what_the_spec_leaves_alone_is_taken_from_the_source() -> None:
             "A man in a raincoat; fog lights and a sunroof.",
         ),
         ("A van with its headlights on waits.", "clear noon", "A van waits."),
+        ("Rain is falling, and a cyclist waits.", "clear noon", "A cyclist waits."),
+        ("The sky is blue with few clouds, and a bus passes.", "night", "A bus passes."),
+        ("Bright, natural daylight fills the scene, with parked cars.", "night", "Parked cars."),
+        ("The night bus stops.", "clear noon", "The bus stops."),
         ("The Sunday market and daily life.", "night", "The Sunday market and daily life."),
     ],
 )
