@@ -40,7 +40,7 @@ class StructureLimits(Value):
     prior: float = 900.0
     """Structure (levels x alignment) that a place needs before its share counts fully."""
     object_lost: float = 0.76
-    object_lost_plain: float = 0.66
+    object_lost_plain: float = 0.6
     object_prior: float = 400.0
     object_frames: int = 5
     object_pixels: float = 120.0
