@@ -6,7 +6,7 @@ import pytest
 from tests.situations_physics import CAR, HOUSE, WALKER, Box, street
 from worldgen.datatypes import Clip, Condition, Spec, Tag
 from worldgen.models.physics.headlights import irradiance
-from worldgen.models.physics.lamps import rear_lamps
+from worldgen.models.physics.lamps import lit_lamps, rear_lamps
 from worldgen.models.physics.light import Encoder, decode, linear_to_srgb, lookup16, shoulder, srgb_to_linear
 from worldgen.models.physics.look import daylight_stops, look_of
 from worldgen.models.physics.renderer import FrameRenderer, render_frames
@@ -132,6 +132,50 @@ def test_rear_lamps_shine_and_red_paint_does_not() -> None:
     paint = weight[(frames[0] == (150, 12, 12)).all(axis=2)]
     assert weight[lamps].mean() > 0.7
     assert paint.mean() < 0.15
+
+
+@pytest.mark.parametrize("depth_m", [6.0, 20.0])
+def test_a_red_car_does_not_shine_in_fog_and_its_lamps_do(depth_m: float) -> None:
+    """Bright paint, as by day, at distances where it fills the picture and where it is small."""
+    red_car = Box(left=0.3, right=0.55, height_m=1.5, depth_m=depth_m, colour=(205, 40, 45), tag=Tag.CAR)
+    clip, geometry = street((red_car,), frames=1, size=(480, 270))
+    lamps = lit_lamps(View(Scene(clip, geometry), 0))
+    assert lamps is None or lamps[2].max() < 0.05
+    frames = clip.frames.copy()
+    car = np.argwhere(geometry.depth_m[0] == np.float32(depth_m))
+    middle, left = int(np.median(car[:, 0])), int(car[:, 1].min())
+    frames[0][geometry.depth_m[0] == np.float32(depth_m)] = (60, 62, 66)
+    frames[0][middle : middle + 3, left + 4 : left + 8] = (250, 40, 30)
+    lit = Clip(frames=frames, timestamps_seconds=np.zeros(1), fps=10.0)
+    found = lit_lamps(View(Scene(lit, geometry), 0))
+    assert found is not None
+    assert found[2][..., 0].max() > 1
+
+
+def test_the_side_that_faces_a_low_sun_is_the_warmer_one() -> None:
+    """A wall across the road: lit when the sun stands behind the camera, in shade when it stands ahead."""
+    wall = Box(left=0.2, right=0.8, height_m=9.0, depth_m=25.0, colour=(150, 150, 150))
+    clip, geometry = street((wall,), frames=1, size=(480, 270))
+    where = geometry.depth_m[0] == 25.0
+    tone = {}
+    for azimuth in (10.0, 170.0):
+        spec = Spec(seed=1, sun_elevation_deg=5, sun_azimuth_deg=azimuth)
+        red, _, blue = (
+            FrameRenderer(clip, geometry, spec, CLEAR, 1).render(0)[where].astype(float).mean(axis=0)
+        )
+        tone[azimuth] = red / blue
+    assert tone[170.0] > 1.15 * tone[10.0]
+
+
+def test_a_low_sky_is_warm_towards_the_sun_and_bluer_far_up() -> None:
+    clip, geometry = street((), frames=1, size=(480, 270))
+    spec = Spec(seed=1, sun_elevation_deg=2, sun_azimuth_deg=-25)
+    frame = FrameRenderer(clip, geometry, spec, CLEAR, 1).render(0).astype(float)
+    horizon = int(np.flatnonzero(np.isinf(geometry.depth_m[0]).all(axis=1)).max())
+    ratio = frame[..., 0] / frame[..., 2]
+    low, high = slice(horizon - 12, horizon - 2), slice(0, 10)
+    assert ratio[low, :120].mean() > 1.1 * ratio[low, -120:].mean()
+    assert ratio[low].mean() > 1.1 * ratio[high].mean()
 
 
 def test_hard_shadows_are_lifted_only_on_the_ground() -> None:
