@@ -15,6 +15,7 @@ Figures: TypeAlias = dict[str, dict[str, Any]]
 BENCHES = {
     "critic": "worldgen.bench.critic",
     "embedded": "worldgen.bench.embedded",
+    "engine": "worldgen.bench.engine",
     "physics": "worldgen.bench.physics",
 }
 """Name -> module with ``measure(full: bool) -> tuple[Figures, str]`` (figures, what was sampled)."""
