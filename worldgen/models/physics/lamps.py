@@ -204,8 +204,8 @@ def _paint(view: View, coloured: Plane) -> Plane:
             reach = 6 * side | 1
             paint = np.where(here, cv2.dilate(large, np.ones((reach, reach), np.uint8)), paint)
     # Outlines, where depth is another's already, belong to it.
-    paint = cv2.dilate(paint, np.ones((5, 5), np.uint8))
-    return enlarge(smoothstep(0.3, 0.6, np.asarray(paint, np.float32)), view.light)
+    outlined = np.asarray(cv2.dilate(paint, np.ones((5, 5), np.uint8)), np.float32)
+    return enlarge(smoothstep(0.3, 0.6, outlined), view.light)
 
 
 def _signals(view: View) -> Linear:
