@@ -30,7 +30,7 @@ def test_list_pull_verify_pin_remove(tmp_path: Path) -> None:
 
     network = safetensors.save({"weight": np.arange(50_000.0)})
     files = {"config.json": b"{}", "preprocessor_config.json": b"{}", "model.safetensors": network}
-    place = {"WORLDGEN_WEIGHTS": str(tmp_path / "weights")}
+    place = {"WORLDGEN_WEIGHTS": str(tmp_path / "weights"), "HF_HOME": str(tmp_path / "hub")}
     name = "depth-anything-v2-small"
     with serving(Hub(files, repository="depth-anything/Depth-Anything-V2-Small-hf")) as hub:
         place["HF_ENDPOINT"] = hub.url

@@ -48,7 +48,7 @@ def _big() -> bytes:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     files = {
         "model_index.json": b'{"_class_name": "Tiny"}\n',
         "transformer/config.json": b'{"hidden_size": 4}\n',
@@ -60,7 +60,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     }
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "0")
+    # Nor the token of the person at this machine.
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-token"))
     with serving(Hub(files)) as served:
         monkeypatch.setenv("HF_ENDPOINT", served.url)
         yield served
