@@ -13,6 +13,7 @@ from checkpoints.figures import sheet
 from checkpoints.loop import Chance, Numbers
 from checkpoints.recipe import Recipe
 from checkpoints.shards import Item, Shards
+from worldgen.errors import ConfigError
 from worldgen.imaging.fidelity import edge_f1, edges_of, psnr
 
 if TYPE_CHECKING:
@@ -99,6 +100,32 @@ class CoderTask:
             true.append((f"{_kind(item)} {item.label}", frames[-1]))
             made.append((f"{psnr(back, frames):.1f} dB", back[-1]))
         sheet(path, [true[:4], made[:4], true[4:8], made[4:8]] if len(true) > 4 else [true, made])
+
+
+class DecoderTask(CoderTask):
+    """The decoder learns on, after everything else: its encoder, and so all latents, stay as they are.
+
+    Args:
+        recipe: With `coder.finishing`.
+        shards: Scenes to learn.
+        held_out: Scenes to be examined on.
+        device: Where.
+        finished: The VAE that is gone on from, in float32.
+    """
+
+    name = "decoder"
+
+    def __init__(
+        self, recipe: Recipe, shards: Shards, held_out: Shards, device: torch.device, finished: nn.Module
+    ) -> None:
+        super().__init__(recipe, shards, held_out, device)
+        if recipe.coder.finishing is None:
+            message = "the recipe has no coder.finishing"
+            raise ConfigError(message, reason="invalid")
+        self.steps = recipe.coder.finishing
+        self.network.load_state_dict(finished.state_dict())
+        for part in (self.network.encoder, self.network.quant_conv):
+            part.requires_grad_(requires_grad=False)
 
 
 def _watched(shards: Shards) -> list[tuple[Item, npt.NDArray[np.uint8]]]:

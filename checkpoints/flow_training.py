@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKLWan
 
 SHOWN = 6
-EXAMINED = 32
+EXAMINED = 12
 LEVELS = (0.15, 0.4, 0.65, 0.9)
 """Noise levels of the held-out loss."""
 QUICK_STEPS = 10

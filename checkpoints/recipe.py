@@ -88,6 +88,8 @@ class CoderRecipe(Value):
     multipliers: tuple[int, int, int] = (1, 2, 2)
     blocks: Positive = 1
     training: Steps
+    finishing: Steps | None = None
+    """Of the decoder alone, with the encoder as it is: latents stay what they were. None: not done."""
     crop: tuple[Positive, Positive] | None = (96, 96)
     """Height and width of training crops; None: whole frames."""
     crop_frames: Positive = 9
@@ -124,7 +126,7 @@ class FlowRecipe(Value):
     control_drop: Share = 0.08
     start_share: Share = 0.15
     """Of samples whose first latent frame is given, as in the later chunks of a long clip."""
-    hints: tuple[Share, Share, Share] = (0.65, 0.25, 0.10)
+    hints: tuple[Share, Share, Share] = (0.75, 0.18, 0.07)
     """How often one, two and three controls are given."""
     hint_shares: dict[ControlKind, float] = {
         "edge": 0.36,

@@ -1,7 +1,7 @@
 """Make the small model: `python -m checkpoints.train all --recipe checkpoints/small16.yaml --run runs/small`.
 
-Stages, in order: data, coder, tokenizer, latents, flow, probe, export, evaluate. Each goes on where it
-stopped, so the same command may be given again after a kill, or with `--minutes` in several sittings.
+Stages, in order: data, coder, tokenizer, latents, flow, probe, decoder, export, evaluate. Each goes on where
+it stopped, so the same command may be given again after a kill, or with `--minutes` in several sittings.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import cv2
 import torch
 
 from checkpoints.coder import make_coder
-from checkpoints.coder_training import CoderTask
+from checkpoints.coder_training import CoderTask, DecoderTask
 from checkpoints.export import bytes_of, export
 from checkpoints.figures import curves
 from checkpoints.flow import make_flow
@@ -63,6 +63,8 @@ class Run:
         self._workers = workers
         self._minutes = minutes
         self._cache_bytes = cache_bytes
+        self.is_paused = False
+        """Whether a stage ran out of time: what comes after it would build on something unfinished."""
 
     @property
     def stages(self) -> dict[str, Callable[[], None]]:
@@ -74,6 +76,7 @@ class Run:
             "latents": self.latents,
             "flow": self.flow,
             "probe": self.probe,
+            "decoder": self.decoder,
             "export": self.export,
             "evaluate": self.evaluate,
         }
@@ -128,6 +131,14 @@ class Run:
         """Teach the probe."""
         self._train(ProbeTask(self.recipe, self.shards(), self.held_out(), self.device))
 
+    def decoder(self) -> None:
+        """Teach the decoder on, if the recipe says so; latents stay as they are."""
+        if self.recipe.coder.finishing is None:
+            say("decoder: not in this recipe")
+            return
+        vae = self._coder("coder")
+        self._train(DecoderTask(self.recipe, self.shards(), self.held_out(), self.device, vae))
+
     def export(self) -> None:
         """Write the model in the production layout."""
         flow = make_flow(self.recipe.flow, self.recipe.coder)
@@ -164,11 +175,16 @@ class Run:
 
     def finished_coder(self) -> "AutoencoderKLWan":
         """Load the VAE as it will ship: in bfloat16."""
-        vae = make_coder(self.recipe.coder)
-        held, _ = read_state(self._state("coder"))
-        load_into(vae, held, self._state("coder"))
+        is_finer = self.recipe.coder.finishing is not None and (self.folder / "decoder" / STATE).is_file()
+        vae = self._coder("decoder" if is_finer else "coder")
         torch.nn.Module.to(vae, self.device, torch.bfloat16)
         return vae.eval().requires_grad_(requires_grad=False)
+
+    def _coder(self, stage: str) -> "AutoencoderKLWan":
+        vae = make_coder(self.recipe.coder)
+        path = self._state(stage)
+        load_into(vae, read_state(path)[0], path)
+        return vae
 
     def finished_tokenizer(self) -> Any:  # noqa: ANN401 -- of transformers
         """Load the tokenizer."""
@@ -187,6 +203,7 @@ class Run:
         folder = self.folder / task.name
         is_done = train(task, folder, seed=self.recipe.seed, minutes=self._minutes, told=_tell(task.name))
         curves(folder / "log.jsonl", folder / "curves.png")
+        self.is_paused = not is_done
         say(f"{task.name}: {'all steps are done' if is_done else 'the time is up; give the command again'}")
 
 
@@ -240,6 +257,8 @@ def main(argv: list[str] | None = None) -> int:
             parser.error(f"no stage {', '.join(unknown)}; there are: {', '.join(run.stages)}")
         for stage in asked:
             run.stages[stage]()
+            if run.is_paused:
+                break
     except WorldgenError as exc:
         print(f"{exc.message}\n{exc.hint or ''}".strip(), file=sys.stderr)
         return 1

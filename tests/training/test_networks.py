@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from checkpoints.coder import decode, encode, make_coder
-from checkpoints.coder_training import CoderTask
+from checkpoints.coder_training import CoderTask, DecoderTask
 from checkpoints.descent import Descent, orthogonal
 from checkpoints.flow import Situation, make_flow, velocity
 from checkpoints.flow_training import FlowTask
@@ -208,6 +208,20 @@ def test_a_run_that_stopped_goes_on_as_if_it_never_had(run: Run, tmp_path: Path,
     assert all(torch.equal(left[key], right[key]) for key in left)
     steps = [line["step"] for line in read_log(tmp_path / "log.jsonl") if "loss" in line]
     assert steps == list(range(1, 9))
+
+
+def test_finishing_the_decoder_leaves_latents_as_they_are(run: Run, tmp_path: Path) -> None:
+    how = run.recipe.coder.training.model_copy(update={"steps": 3})
+    coder = run.recipe.coder.model_copy(update={"finishing": how})
+    recipe = run.recipe.model_copy(update={"coder": coder})
+    before = run._coder("coder")
+    task = DecoderTask(recipe, run.shards(), run.held_out(), CPU, before)
+    assert train(task, tmp_path, seed=0)
+    pixels = torch.rand(1, 3, 5, 32, 32) * 2 - 1
+    with torch.no_grad():
+        latents = encode(before, pixels)
+        assert torch.equal(encode(task.network, pixels), latents)
+        assert not torch.equal(decode(task.network, latents), decode(before, latents))
 
 
 def test_a_state_of_another_network_is_refused(run: Run) -> None:

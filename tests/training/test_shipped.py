@@ -143,6 +143,17 @@ def test_a_stage_says_which_one_it_needs(tmp_path: Path, capsys: pytest.CaptureF
     assert "run the flow stage first" in capsys.readouterr().err
 
 
+def test_nothing_is_built_on_a_stage_that_ran_out_of_time(tmp_path: Path, run: Run) -> None:
+    recipe = Path(__file__).resolve().parents[2] / "checkpoints" / "tiny.yaml"
+    (tmp_path / "one.yaml").write_text(f"base: {recipe}\ndata: {{scenes: 2, held_out: 2}}\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "data").symlink_to(run.folder / "data")
+    options = ["--recipe", str(tmp_path / "one.yaml"), "--run", str(tmp_path / "run"), "--device", "cpu"]
+    assert main(["all", *options, "--minutes", "0"]) == 0
+    assert (tmp_path / "run" / "coder" / "state.safetensors").is_file()
+    assert not (tmp_path / "run" / "latents").exists()
+
+
 def test_figures_are_files_that_can_be_looked_at(run: Run, tmp_path: Path) -> None:
     import cv2
 
