@@ -176,7 +176,8 @@ class View:
         As the picture tells, also where the motion is known: a line that runs along its motion stands.
         """
         if self._travel is None:
-            speeds = [np.linalg.norm(self._seen_flow(i), axis=-1) for i in range(len(self) - 1)]
+            flows = [self._seen_flow(i) for i in range(len(self) - 1)]
+            speeds = [np.asarray(cv2.magnitude(f[..., 0], f[..., 1]), np.float32) for f in flows]
             mean = np.asarray(np.mean(speeds, axis=0), np.float32)
             self._travel = tile_sum(mean, tile) * np.float32(len(self) / tile**2)
         return self._travel
