@@ -20,6 +20,7 @@ from worldgen.models.cosmos3.branches import CachedBranches, SharedBranches, Sid
 from worldgen.models.cosmos3.caching import forget_steps, step_cache
 from worldgen.models.cosmos3.codec import Codec, frames_of, pixels_of
 from worldgen.models.cosmos3.emphasis import token_weights
+from worldgen.models.cosmos3.fp8 import MixedPrecision
 from worldgen.models.cosmos3.load import Parts
 from worldgen.models.cosmos3.network import Grid, SharedNetwork
 from worldgen.models.cosmos3.request import Control, Decoded, Made, StepDone, Transfer
@@ -48,6 +49,7 @@ class Cosmos3Engine:
             parts.network, temporal=int(parts.vae.config.scale_factor_temporal), attention=attention
         )
         self.codec = Codec(parts.vae, self.network.dtype)
+        self.precision = MixedPrecision(parts.network)
 
     def transfer(
         self, request: Transfer, stop: threading.Event, saves: Saves | None = None
@@ -66,7 +68,10 @@ class Cosmos3Engine:
         """
         request.check(self.codec.spatial)
         with step_cache(self.parts.network, request.sampling.step_cache):
-            yield from _Run(self, request, stop, saves or NoSaves()).events()
+            try:
+                yield from _Run(self, request, stop, saves or NoSaves()).events()
+            finally:
+                self.precision.reset()
 
     def scheduler(self, flow_shift: float) -> UniPCMultistepScheduler:
         """Make the checkpoint's scheduler anew, with a flow shift; it keeps state between steps."""
@@ -115,7 +120,8 @@ class Cosmos3Engine:
 
     @torch.inference_mode()
     def _read_text(self, ids: tuple[int, ...]) -> TextKeys:
-        return self.network.read_text(ids)
+        with self.precision.reading():
+            return self.network.read_text(ids)
 
 
 class _Run:
@@ -202,6 +208,7 @@ class _Run:
         loop = Loop(
             scheduler=scheduler,
             velocity=branches,
+            prepare=lambda step: self._engine.precision.step(step, how.steps),
             pin=None if given is None else lambda latents: _pinned(latents, given),
             chunk=chunk.index,
             stop=self._stop,

@@ -43,6 +43,7 @@ class Loop:
         pin: Puts back what must not change (conditional frames) after a step; None: nothing.
         chunk: Index of the chunk, for messages.
         stop: Looked at after every step.
+        prepare: Called with the index of a step before it runs; None: nothing.
     """
 
     scheduler: Any
@@ -50,6 +51,7 @@ class Loop:
     pin: Callable[[Tensor], Tensor] | None
     chunk: int
     stop: threading.Event
+    prepare: Callable[[int], None] | None = None
 
     def run(self, state: State) -> Generator[State, None, Tensor]:
         """Yield the state after every step; return the latents.
@@ -64,6 +66,8 @@ class Loop:
         for step, timestep in enumerate(self.scheduler.timesteps):
             if step < state.step:
                 continue
+            if self.prepare is not None:
+                self.prepare(step)
             latents = self._step(latents, step, timestep)
             watch.see(step, latents)
             if self.stop.is_set():
