@@ -217,8 +217,9 @@ class MarkingLimits(Value):
     kept: float = 0.25
     """Least share of the contrast that paint keeps."""
     kept_haze: float = 0.03
-    lamps_share: float = 0.25
-    """Share of the cells that is not asked by lamp light: it may leave lines in the dark."""
+    night_deg: float = -6.0
+    lamps_share: float = 0.5
+    """Share of the cells that is not asked below this sun: lamps may leave lines in the dark."""
     kept_mirrored: float = 0.05
     """The same of most paint on a wet road, whose mirror images may turn the contrast of some over."""
     warmer: float = 0.9

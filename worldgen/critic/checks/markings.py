@@ -158,7 +158,9 @@ def _kept(evidence: Evidence, road: Road, paint: _Paint, *, mirrors: bool) -> tu
     worst = np.sort(kept.ravel())
     count = int(paint.judged.sum())
     # Mirror images may turn the contrast of any one line over; of most paint they do not.
-    share = limits.lamps_share if evidence.is_dark else limits.cells_share
+    sun = None if evidence.spec is None else evidence.spec.sun_elevation_deg
+    by_lamps = sun is not None and sun < limits.night_deg
+    share = limits.lamps_share if by_lamps else limits.cells_share
     spared = min(max(limits.cells, round(share * count)), count - 1)
     value = float(worst[count // 2 if mirrors else spared])
     passed = value >= limit
@@ -171,7 +173,7 @@ def _kept(evidence: Evidence, road: Road, paint: _Paint, *, mirrors: bool) -> tu
             unit="of the contrast",
             places=() if passed else _places(evidence, road, kept <= value),
             reason=(
-                f"{'most' if mirrors else 'the weakest'} paint keeps {value:.0%} of its contrast "
+                f"{'most' if mirrors or by_lamps else 'the weakest'} paint keeps {value:.0%} of its contrast "
                 "against the road"
             ),
         ),
