@@ -12,6 +12,7 @@ import torch
 
 from checkpoints.latents import Statistics
 from checkpoints.recipe import Recipe
+from worldgen.datatypes import CONTROL_KINDS
 from worldgen.models.cosmos3.tiny import make_scheduler
 
 if TYPE_CHECKING:
@@ -64,6 +65,35 @@ def export(
     made = {**facts, "recipe": recipe.model_dump(mode="json")}
     (folder / "made.json").write_text(json.dumps(made, indent=1) + "\n")
     return folder
+
+
+def model_settings(recipe: Recipe) -> dict[str, Any]:
+    """Write what configs/models/cosmos3-embedded.yaml says of a model of this recipe.
+
+    Its schema is `worldgen.models.cosmos3.settings.Cosmos3Settings`.
+    """
+    width, height = recipe.data.size
+    how = recipe.sampling
+    preset = {
+        "guidance": how.text_guidance,
+        "control_guidance": how.control_guidance,
+        "flow_shift": recipe.flow.shift,
+        "chunk_frames": recipe.data.frames,
+    }
+    return {
+        "title": "Cosmos 3 in the small: a test model that knows only the proving ground",
+        "weights": "cosmos3-embedded",
+        "license": "Apache-2.0",
+        "controls": list(CONTROL_KINDS),
+        "default_controls": list(how.controls),
+        "tiers": {height: [[width, height]]},
+        "min_frames": 5,
+        "fps_range": [min(recipe.data.fps), max(recipe.data.fps)],
+        "memory_gib": 0.5,
+        "presets": {name: dict(preset) for name in (*CONTROL_KINDS, "several")},
+        "sampling": {"steps": how.steps, "tier": height},
+        "emphasize_control_in_prompt": False,
+    }
 
 
 def _index(name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -165,6 +166,16 @@ class Shards:
                 _, gone = self._held.popitem(last=False)
                 self._bytes -= gone.nbytes
         return array
+
+    def preload(self, threads: int) -> int:
+        """Read pictures ahead, as many as fit in memory; return their bytes."""
+        with ThreadPoolExecutor(threads) as pool:
+            for start in range(0, len(items := [*self.takes, *self.controls]), 64):
+                part = items[start : start + 64]
+                list(pool.map(lambda item: self.array(item.seed, item.name), part))
+                if self._bytes > 0.9 * self._cache_bytes:
+                    break
+        return self._bytes
 
     def _read_facts(self, seed: int) -> None:
         with np.load(path_of(self.folder, seed), allow_pickle=False) as shard:

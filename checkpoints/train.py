@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import torch
+import yaml
 
 from checkpoints.coder import make_coder
 from checkpoints.coder_training import CoderTask, DecoderTask
-from checkpoints.export import bytes_of, export
+from checkpoints.export import bytes_of, export, model_settings
 from checkpoints.figures import curves
 from checkpoints.flow import make_flow
 from checkpoints.flow_training import FlowTask
@@ -155,6 +156,8 @@ class Run:
             statistics=Latents(self.folder / "latents", seeds).statistics(),
             facts={"coder": coder_facts, "flow": facts, "torch": torch.__version__},
         )
+        path = self.folder / "cosmos3-embedded.yaml"
+        path.write_text(yaml.safe_dump(model_settings(self.recipe), sort_keys=False))
         say(f"{folder} holds {bytes_of(folder) / 2**20:.1f} MiB")
 
     def evaluate(self) -> None:
@@ -166,8 +169,12 @@ class Run:
         say(json.dumps(report["figures"], indent=1))
 
     def shards(self) -> Shards:
-        """Return the training scenes."""
-        return Shards(self.folder / "data", train_seeds(self.recipe.data), cache_bytes=self._cache_bytes)
+        """Return the training scenes; a GPU would wait for files, so it finds them in memory."""
+        seeds = train_seeds(self.recipe.data)
+        shards = Shards(self.folder / "data", seeds, cache_bytes=self._cache_bytes)
+        if self.device.type == "cuda":
+            say(f"{shards.preload(self._workers) / 2**30:.1f} GiB of pictures in memory")
+        return shards
 
     def held_out(self) -> Shards:
         """Return the held-out scenes."""

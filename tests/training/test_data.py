@@ -95,6 +95,16 @@ def test_the_cache_of_pictures_is_bounded(run: Run, recipe: Recipe) -> None:
     assert shards._bytes <= bound
 
 
+def test_pictures_read_ahead_are_those_read_later(run: Run, recipe: Recipe) -> None:
+    seeds = train_seeds(recipe.data)
+    ahead, later = (Shards(run.folder / "data", seeds) for _ in range(2))
+    held = ahead.preload(3)
+    items = [*ahead.takes, *ahead.controls]
+    assert held == sum(later.array(i.seed, i.name).nbytes for i in items)
+    assert all(np.array_equal(ahead.frames(i), later.frames(i)) for i in items)
+    assert Shards(run.folder / "data", seeds, cache_bytes=held // 2).preload(2) <= held // 2
+
+
 def test_training_needs_neither_ray_nor_a_video_library(tmp_path: Path) -> None:
     code = """
 import sys

@@ -15,8 +15,10 @@ from checkpoints.latents import Latents
 from checkpoints.painter import Painter
 from checkpoints.train import Run, main
 from checkpoints.words import Reader
+from worldgen.config import load_yaml
 from worldgen.errors import ConfigError
 from worldgen.models.cosmos3.load import load
+from worldgen.models.cosmos3.settings import Cosmos3Settings
 
 CPU = torch.device("cpu")
 
@@ -46,6 +48,15 @@ def test_production_code_loads_the_export_whole(run: Run) -> None:
     reader = Reader(parts.tokenizer, 4096)
     text = run.shards().takes[0].captions[0]
     assert text in parts.tokenizer.decode(reader.ids(text))
+
+
+def test_the_written_settings_are_those_that_models_are_built_by(run: Run) -> None:
+    settings = Cosmos3Settings.model_validate(load_yaml(run.folder / "cosmos3-embedded.yaml"))
+    profile = settings.profile("cosmos3-embedded")
+    assert profile.default_controls == run.recipe.sampling.controls
+    assert profile.tiers == {32: ((64, 32),)}
+    assert not profile.verified_with_real_weights
+    assert settings.presets["several"].chunk_frames == run.recipe.data.frames
 
 
 def test_weights_are_small_bfloat16_and_never_pickled(run: Run) -> None:

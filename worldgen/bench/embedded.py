@@ -70,6 +70,9 @@ def measure(full: bool) -> tuple[Figures, str]:
         ContractError: This installation has no such model.
         WeightsError: Its weights are not here, or are not what they should be.
     """
+    from worldgen.models.build import profile_of
+
+    profile_of(MODEL)  # is it there at all?
     scenes = HELD_OUT if full else HELD_OUT[:SAMPLE]
     values = measure_model(MODEL, scenes)
     figures: Figures = {
