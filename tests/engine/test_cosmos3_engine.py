@@ -213,3 +213,10 @@ def test_settings_that_the_step_cache_does_not_take_are_refused(engine: Cosmos3E
     with pytest.raises(ContractError) as refused:
         events(engine, request(step_cache={"threshold": -1.0}))
     assert refused.value.reason == "parameters"
+
+
+def test_sharing_can_be_turned_off_and_changes_nothing(parts: Any, engine: Cosmos3Engine) -> None:
+    wanted = request(control(frames=15), control("seg", frames=15, seed=3), chunk_frames=9)
+    apart = Cosmos3Engine(parts, shares=False)
+    assert differ(pixels(apart, wanted), pixels(engine, wanted)) < 1e-5
+    assert made(apart, wanted).counters["control_repeated"] == 4

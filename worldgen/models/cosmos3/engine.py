@@ -40,11 +40,21 @@ class Cosmos3Engine:
         parts: See `worldgen.models.cosmos3.load.load`.
         cache_bytes: Bound of what is shared between requests; 0 shares nothing between them.
         attention: A backend of diffusers' dispatch; None: its active one.
+        shares: Off: nothing is kept between steps, branches or requests, and the network's own forward is
+            called, as the stock pipeline does; to compare with.
     """
 
-    def __init__(self, parts: Parts, *, cache_bytes: int = 2 << 30, attention: str | None = None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        cache_bytes: int = 2 << 30,
+        attention: str | None = None,
+        shares: bool = True,
+    ) -> None:
         self.parts = parts
-        self.cache = SharedCache(cache_bytes)
+        self.cache = SharedCache(cache_bytes if shares else 0)
+        self._shares = shares
         self.network = SharedNetwork(
             parts.network, temporal=int(parts.vae.config.scale_factor_temporal), attention=attention
         )
@@ -93,7 +103,7 @@ class Cosmos3Engine:
     ) -> SharedBranches | CachedBranches:
         """Prepare the forwards of one chunk."""
         grid = self.network.grid_of(sides.controls[0])
-        if is_cached:
+        if is_cached or not self._shares:
             return CachedBranches(
                 self.network,
                 sides,

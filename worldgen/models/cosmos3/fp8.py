@@ -2,11 +2,11 @@
 
 A published FP8 checkpoint runs its generation tower in W8A16 for the first and last three steps and in W8A8
 between them, and its understanding tower in W8A16 throughout. diffusers 0.42 decides by name
-(pipelines/cosmos/mixed_precision.py, `_classify_cosmos3_linear`): `self_attn.to_q/k/v/out` as generation and
-`add_q_proj/add_k_proj/add_v_proj/to_add_out` as understanding. In the network it is the other way round
-(`Cosmos3AttnProcessor`: `to_q` reads the text, `add_q_proj` the video), so that the video's attention always
-takes the slow path, and the text's is stepped. The MLPs are right. `correct_towers` puts our function in place
-of theirs, once, before a checkpoint is prepared for mixed precision.
+(pipelines/cosmos/mixed_precision.py, `_classify_cosmos3_linear`): `self_attn.to_q/k/v/out` as generation,
+`add_q_proj`, `add_k_proj`, `add_v_proj`, `to_add_out` as understanding. In the network it is the other way
+round (`Cosmos3AttnProcessor`: `to_q` reads the text, `add_q_proj` the video), so that the video's attention
+always takes the slow path, and the text's is stepped. The MLPs are right. `correct_towers` puts our
+function in place of theirs, once, before a checkpoint is prepared for mixed precision.
 """
 
 from collections.abc import Iterator

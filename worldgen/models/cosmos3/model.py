@@ -132,7 +132,7 @@ class _Generation:
         self._check("before the first step")
         made: Made | None = None
         started = time.perf_counter()
-        for event in engine.transfer(request, self.stop, self._saves(request)):
+        for event in engine.transfer(request, self.stop, self._saves(request, engine)):
             if isinstance(event, StepDone):
                 yield _progress(event, time.perf_counter() - started)
                 self._check(f"after step {event.step} of chunk {event.chunk + 1}")
@@ -172,10 +172,13 @@ class _Generation:
             raise GenerationError(message, reason="unavailable", hint="set start_frames=0")
         return fitted(source.frames[:count], self.plan.fit, "rgb", pads=False)
 
-    def _saves(self, request: Transfer) -> Saves:
+    def _saves(self, request: Transfer, engine: Cosmos3Engine) -> Saves:
         if not request.sampling.save_every:
             return NoSaves()
-        name = self.plan.attempt_id
+        # By content: the process that goes on has another scratch folder, and so other addresses.
+        plan = self.plan.model_dump(mode="json", exclude={"source", "geometry", "controls"})
+        start = "" if self.plan.source is None else self.plan.source.sha256
+        name = digest(plan, start, [c.digest for c in request.controls], engine.parts.identity)[:32]
         return FolderSaves(saves_root() / name, name)
 
     def _candidate(

@@ -1,0 +1,244 @@
+"""Cosmos 3 as a world model: what its settings do to plans, memory and files."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.situations_cosmos3 import install
+from worldgen.datatypes import (
+    Candidate,
+    Clip,
+    Condition,
+    ControlMap,
+    GenerationPlan,
+    Material,
+    Progress,
+    Source,
+    Spec,
+)
+from worldgen.errors import ConfigError, ContractError, GenerationError, WeightsError
+from worldgen.media.scratch import Scratch
+from worldgen.media.video import read_clip
+from worldgen.models.build import build_model, profile_of
+from worldgen.models.cosmos3.fitting import fitted, restored
+from worldgen.models.cosmos3.model import sampling_of
+from worldgen.planning import fit_to, plan_generation
+
+QUICK: dict[str, Any] = {"tier": 256, "steps": 2, "device": "cpu", "dtype": "float32"}
+SPEC = Spec(seed=3, fog_mor_m=80, prompt="fog")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("weights")
+    install(root, "cosmos3-nano")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _weights(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLDGEN_WEIGHTS", str(weights))
+    monkeypatch.setenv("WORLDGEN_STATES", str(tmp_path / "states"))
+
+
+def source_of(clip: Clip, **changes: Any) -> Source:
+    width, height = clip.size
+    facts = {"frames": len(clip), "width": width, "height": height, "fps": clip.fps} | changes
+    return Source(kind="video", uri="a.mp4", sha256="0" * 64, video=None, **facts)
+
+
+class Situation:
+    """A model over a scratch store with two control maps of one clip."""
+
+    def __init__(self, root: Path, *, frames: int = 6, **parameters: Any) -> None:
+        self.scratch = Scratch(root)
+        self.model = build_model("cosmos3-nano", self.scratch, {**QUICK, **parameters})
+        pixels = np.random.default_rng(0).integers(0, 256, (frames, 54, 96, 3), dtype=np.uint8)
+        self.clip = Clip(frames=pixels, timestamps_seconds=np.arange(frames) / 10, fps=10.0)
+        maps = [ControlMap(kind=k, frames=pixels, origin="simulator") for k in ("edge", "depth")]
+        self.material = Material(
+            video=self.scratch.put_clip(self.clip),
+            geometry=None,
+            controls=tuple(self.scratch.put_control(m, fps=10.0) for m in maps),
+            condition=Condition(),
+            recipe="by hand",
+        )
+
+    def plan(self, spec: Spec = SPEC) -> GenerationPlan:
+        source = source_of(self.clip)
+        return plan_generation(source, self.material, spec, self.model.profile, variant_id="v" * 32)
+
+    def make(self, plan: GenerationPlan | None = None) -> Candidate:
+        last = list(self.model.generate(plan or self.plan(), threading.Event()))[-1]
+        assert isinstance(last, Candidate)
+        return last
+
+    def frames(self, plan: GenerationPlan | None = None) -> np.ndarray:
+        return read_clip(Path(self.make(plan).video.uri), trusted=True).frames
+
+
+PRESETS = {
+    "edge": (3.0, 1.5, 121),
+    "blur": (3.0, 1.5, 121),
+    "depth": (3.0, 1.5, 121),
+    "seg": (3.0, 2.0, 121),
+    "wsm": (1.0, 3.0, 101),
+}
+
+
+@pytest.mark.parametrize("kind", PRESETS)
+def test_a_hint_brings_its_preset(tmp_path: Path, kind: Any) -> None:
+    plan = Situation(tmp_path).plan(SPEC.model_copy(update={"control_weights": {kind: 1.0}}))
+    p = plan.parameters
+    assert (p["guidance"], p["control_guidance"], p["chunk_frames"]) == PRESETS[kind]
+
+
+def test_several_hints_have_a_preset_of_their_own(tmp_path: Path) -> None:
+    plan = Situation(tmp_path).plan(SPEC.model_copy(update={"control_weights": {"edge": 1.0, "depth": 0.5}}))
+    assert (plan.parameters["guidance"], plan.parameters["control_guidance"]) == (2.0, 2.0)
+    assert {c.kind for c in plan.controls} == {"edge", "depth"}
+
+
+def test_what_a_user_sets_wins_over_the_preset(tmp_path: Path) -> None:
+    plan = Situation(tmp_path, guidance=5.0, control_to=500).plan()
+    sampling = sampling_of(plan)
+    assert sampling.guidance.text == 5.0
+    assert sampling.guidance.control == 1.5
+    assert sampling.guidance.control_interval == (0.0, 500.0)
+    assert sampling.guidance.text_interval is None
+    assert sampling.chunk_frames == 9, "never longer than the clip"
+
+
+@pytest.mark.parametrize(
+    ("change", "parameters", "reason", "nearest"),
+    [
+        ({"fps": 60.0}, {}, "fps", "30 frames a second"),
+        ({"fps": 4.0}, {}, "fps", "10 frames a second"),
+        ({"frames": 6000}, {}, "frames", "4997 frames"),
+        ({}, {"tier": 500}, "size", "tier=480"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_nearest(
+    tmp_path: Path, change: dict[str, Any], parameters: dict[str, Any], reason: str, nearest: str
+) -> None:
+    clip = Situation(tmp_path).clip
+    profile = profile_of("cosmos3-nano", {**QUICK, **parameters})
+    with pytest.raises(ContractError) as refused:
+        fit_to(source_of(clip, **change), profile)
+    assert refused.value.reason == reason
+    assert nearest in refused.value.hint
+
+
+def test_the_profile_needs_no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WORLDGEN_WEIGHTS", str(tmp_path / "none"))
+    assert profile_of("cosmos3-nano").verified_with_real_weights is False
+    with pytest.raises(WeightsError) as missing:
+        build_model("cosmos3-nano", Scratch(tmp_path / "s"))
+    assert "worldgen models pull cosmos3-nano" in missing.value.hint
+
+
+def test_offload_changes_nothing(tmp_path: Path) -> None:
+    kept = Situation(tmp_path / "a").frames()
+    for place in ("understanding", "layers"):
+        assert np.array_equal(Situation(tmp_path / place, offload=place).frames(), kept)
+
+
+def test_tiles_and_bfloat16_stay_near(tmp_path: Path) -> None:
+    kept = Situation(tmp_path / "a").frames().astype(float)
+    near = Situation(tmp_path / "b", vae_tiling=True, dtype="bfloat16").frames()
+    assert 0 < np.abs(near - kept).mean() < 8
+
+
+def test_provenance_tells_where_and_how_it_was_made(tmp_path: Path) -> None:
+    candidate = Situation(tmp_path, attention="native", offload="layers").make()
+    told = candidate.rendered
+    assert (told["device"], told["dtype"], told["attention"], told["offload"]) == (
+        "cpu",
+        "float32",
+        "native",
+        "layers",
+    )
+    assert (told["step_cache"], told["guidance"], told["control_edge"]) == ("off", 3.0, 1.0)
+    assert told["torch"] == torch.__version__
+    assert candidate.counters["repeated_encodes"] == 0
+
+
+@pytest.mark.parametrize("parameters", [{"attention": "magic"}, {"offload": "moon"}, {"device": "cuda"}])
+def test_a_placement_that_does_not_exist_is_refused(tmp_path: Path, parameters: dict[str, Any]) -> None:
+    if torch.cuda.is_available() and "device" in parameters:
+        pytest.skip("there is a GPU")
+    with pytest.raises(ConfigError):
+        Situation(tmp_path, **parameters).make()
+
+
+def test_out_of_memory_is_told_with_what_would_need_less_and_the_model_lives(tmp_path: Path) -> None:
+    situation = Situation(tmp_path)
+    good = situation.frames()
+    inner: Any = getattr(situation.model, "model", situation.model)
+    layer = inner._loaded[1].network.generation.layers[1]
+
+    def full(*_: object) -> None:
+        message = "CUDA out of memory. Tried to allocate 2.00 GiB."
+        raise torch.OutOfMemoryError(message)
+
+    hook = layer.register_forward_pre_hook(full)
+    with pytest.raises(GenerationError) as failed:
+        situation.make()
+    hook.remove()
+    assert failed.value.reason == "out_of_memory"
+    assert "320x192" in failed.value.message
+    assert "64 GiB" in failed.value.message
+    assert "chunk_frames" in failed.value.hint
+    assert np.array_equal(situation.frames(), good)
+
+
+def test_variants_of_a_clip_share_their_encodes(tmp_path: Path) -> None:
+    situation = Situation(tmp_path)
+    first = situation.make()
+    other = situation.make(situation.plan(SPEC.model_copy(update={"prompt": "snow", "seed": 9})))
+    assert first.counters["control_made"] == 1
+    assert other.counters["control_made"] == 0
+    assert other.counters["text_made"] == 1, "its own prompt; the negative one is shared"
+    assert first.video.sha256 != other.video.sha256
+
+
+def test_rgb_starts_the_clip_when_asked(tmp_path: Path) -> None:
+    free, started = Situation(tmp_path / "a").frames(), Situation(tmp_path / "b", start_frames=1).frames()
+    assert not np.array_equal(free[0], started[0])
+
+
+def test_a_killed_generation_goes_on_where_it_stood(tmp_path: Path) -> None:
+    whole = Situation(tmp_path / "a", steps=4).make()
+    killed = Situation(tmp_path / "b", steps=4, save_every=1)
+    plan = killed.plan()
+    running = killed.model.generate(plan, threading.Event())
+    for _ in range(3):
+        next(running)
+    running.close()  # type: ignore[attr-defined]  # a generator
+    again = Situation(tmp_path / "c", steps=4, save_every=1)
+    told = list(again.model.generate(again.plan(), threading.Event()))
+    assert sum(isinstance(e, Progress) for e in told) < 4
+    assert isinstance(told[-1], Candidate)
+    assert told[-1].video.sha256 == whole.video.sha256
+
+
+def test_a_long_clip_reports_its_seams(tmp_path: Path) -> None:
+    candidate = Situation(tmp_path, frames=9, chunk_frames=5).make()
+    assert [f.check for f in candidate.findings] == ["generation.seam"]
+    assert candidate.findings[0].severity == "info"
+    assert candidate.findings[0].places[0].last_frame == 5
+    assert candidate.rendered["worst_seam"] == pytest.approx(candidate.findings[0].value, abs=1e-3)
+
+
+def test_frames_are_fitted_and_restored(tmp_path: Path) -> None:
+    situation = Situation(tmp_path)
+    fit = situation.plan().fit
+    frames = fitted(situation.clip.frames, fit, "seg")
+    assert frames.shape == (9, 192, 320, 3)
+    assert np.array_equal(frames[6], frames[5]), "padded with the last one"
+    assert set(np.unique(frames)) <= set(np.unique(situation.clip.frames)), "a palette is not mixed"
+    assert restored(frames[0], fit).shape == (54, 96, 3)
