@@ -4,8 +4,8 @@ Processor time, so that a busy machine slows both alike; what is compared altern
 each figure is a median over the rounds. The checkpoint has the laptop-sized layout; at true sizes the shares
 differ: encoding and text weigh less there, and the network more.
 
-An unshared call keeps nothing between steps, branches or calls: our loop over the network's own forward. A cold
-call shares within itself, as every call of ours does, and starts with an empty cache.
+An unshared call keeps nothing between steps, branches or calls: our loop over the network's own forward. A
+cold call shares within itself, as every call of ours does, and starts with an empty cache.
 """
 
 import tempfile
@@ -75,7 +75,10 @@ def _measure(folder: Path, full: bool) -> tuple[Figures, str]:
         if index:  # The first round warms both up.
             ours.append(seconds)
             theirs.append(stock_seconds)
-    shared, unshared, cold, repeated = [], [], [], 0
+    shared: list[float] = []
+    unshared: list[float] = []
+    cold: list[float] = []
+    repeated = 0
     requests = [_request(spec) for spec in SPECS]
     for _ in range(5 if full else 1):
         engine = Cosmos3Engine(parts)

@@ -9,6 +9,8 @@ the target's tokens and the embedded time, which all branches share. Packing is 
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from diffusers import Cosmos3OmniTransformer
 from diffusers.pipelines.cosmos.pipeline_cosmos3_omni import get_3d_mrope_ids_vae_tokens
@@ -140,9 +142,67 @@ class SharedNetwork:
         grid = self.grid_of(latents)
         per_frame = grid[1] * grid[2]
         first = (items - 1) * grid[0] * per_frame + conditioned * per_frame
-        hidden = self.generation(tokens, text, turn, slice(first, None), bias)
+        return self.predict(
+            tokens,
+            text,
+            turn,
+            wanted=slice(first, None),
+            latents=latents,
+            conditioned=conditioned,
+            bias=bias,
+        )
+
+    def predict(
+        self,
+        tokens: Tensor,
+        text: TextKeys,
+        turn: Rotation,
+        *,
+        wanted: slice,
+        latents: Tensor,
+        conditioned: int,
+        bias: Tensor | None = None,
+    ) -> Tensor:
+        """Run the generation tower over any sequence, and read the velocity of the tokens `wanted`.
+
+        Args:
+            tokens: Of all items, [n, width].
+            text: Of the prompt.
+            turn: Of all items.
+            wanted: The target's noisy tokens.
+            latents: The target's, for its shape [1, c, t, h, w].
+            conditioned: Leading latent frames that are given.
+            bias: See `velocity`.
+        """
+        grid = self.grid_of(latents)
+        hidden = self.generation(tokens, text, turn, wanted, bias)
         noisy = torch.arange(conditioned, grid[0], device=tokens.device)
         shape = (int(latents.shape[2]), int(latents.shape[3]), int(latents.shape[4]))
         unpack = self.network._unpatchify_and_unpack_latents
         made: list[Tensor] = unpack(self.network.proj_out(hidden), [grid], [noisy], [shape])
         return made[0]
+
+    def action_tokens(self, actions: npt.NDArray[np.float32], domain: int) -> Tensor:
+        """Turn given actions [t, n] into tokens [t, width]; n is filled up with zeros."""
+        width = int(self.network.config.action_dim)
+        filled = torch.zeros(len(actions), width, device=self.device, dtype=self.dtype)
+        filled[:, : actions.shape[1]] = torch.from_numpy(actions).to(self.device, self.dtype)
+        domains = torch.full((len(actions),), domain, device=self.device, dtype=torch.long)
+        made: Tensor = self.network.action_proj_in(filled, domains) + self.network.action_modality_embed
+        return made
+
+    def action_rotation(self, text_length: int, count: int, fps: float | None) -> Rotation:
+        """Compute the rotation of `count` actions: each stands at the frame that it leads to."""
+        placed, _ = get_3d_mrope_ids_vae_tokens(
+            grid_t=count,
+            grid_h=1,
+            grid_w=1,
+            temporal_offset=text_length + self._margin,
+            reset_spatial_indices=self.network.config.unified_3d_mrope_reset_spatial_ids,
+            fps=fps if self._has_float_positions else None,
+            base_fps=float(self.network.config.base_fps),
+            temporal_compression_factor=1,
+            base_temporal_compression_factor=self._temporal,
+            start_frame_offset=1,
+        )
+        return rotation_of(self.network, placed.to(self.device), self.dtype)

@@ -26,3 +26,14 @@ def token_ids(tokenizer: Any, text: str, system: str | None) -> tuple[int, ...]:
     )
     start = tokenizer.convert_tokens_to_ids("<|vision_start|>")
     return (*encoded.input_ids, tokenizer.eos_token_id, start)
+
+
+def with_format(text: str, frames: int, fps: float, height: int, width: int, *, negated: bool = False) -> str:
+    """Append length and size in the words of diffusers' `tokenize_prompt`."""
+    no = "not " if negated else ""
+    length = f"The video is {no}{frames / fps:.1f} seconds long and is {no}of {fps:.0f} FPS."
+    size = f"This video is {no}of {height}x{width} resolution."
+    for sentence in (length, size):
+        text = text.rstrip(".")
+        text = f"{text}. {sentence}" if text else sentence
+    return text
