@@ -19,7 +19,7 @@ from worldgen.imaging.fidelity import edge_f1, edges_of, psnr
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLWan
 
-EXAMINED = 6
+EXAMINED = 4
 """Held-out scenes that are looked at while learning."""
 WATCHED_CONTROLS = ("control/edge", "control/seg", "control/depth")
 

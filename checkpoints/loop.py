@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -121,7 +121,7 @@ def train(
             last, since = now, done
         if done % how.examine_every == 0 or done == how.steps:
             task.network.eval()
-            with torch.no_grad():
+            with torch.no_grad(), _cast(task):
                 log.write({"step": done, **{f"held_out_{k}": v for k, v in task.examine().items()}})
                 task.show(folder / f"sample-{done:06d}.png")
             last, since = time.perf_counter(), done
@@ -135,10 +135,8 @@ def train(
 
 def _step(task: Task, descent: Descent, step: int, seed: int) -> Numbers:
     how = task.steps
-    device = next(task.network.parameters()).device
-    cast = torch.autocast(device.type, dtype=torch.bfloat16) if how.autocast == "bfloat16" else nullcontext()
     descent.zero()
-    with cast:
+    with _cast(task):
         loss, parts = task.loss(Chance.of(seed, step))
     if not bool(torch.isfinite(loss)):
         message = f"the loss of {task.name} is not finite at step {step + 1}"
@@ -148,6 +146,11 @@ def _step(task: Task, descent: Descent, step: int, seed: int) -> Numbers:
     rate = rate_at(step, how)
     descent.step(rate)
     return {"loss": float(loss.detach()), **parts, "gradient": norm, "rate": rate}
+
+
+def _cast(task: Task) -> AbstractContextManager[object]:
+    device = next(task.network.parameters()).device
+    return torch.autocast(device.type, torch.bfloat16, enabled=task.steps.autocast == "bfloat16")
 
 
 def rate_at(step: int, how: Steps) -> float:
