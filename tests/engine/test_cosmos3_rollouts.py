@@ -12,8 +12,10 @@ from PIL import Image
 
 from worldgen.errors import Cancelled, ContractError
 from worldgen.models.cosmos3.engine import Cosmos3Engine
+from worldgen.models.cosmos3.load import load
 from worldgen.models.cosmos3.request import Decoded, Made, Sampling, StepDone
 from worldgen.models.cosmos3.rollout import Rollout, roll_out
+from worldgen.models.cosmos3.tiny import Layout, make_checkpoint
 from worldgen.models.engine.guidance import Guidance
 
 SIZE, FRAMES = (192, 320), 9
@@ -29,6 +31,10 @@ def rollout(**more: Any) -> Rollout:
 
 @pytest.fixture(scope="module")
 def stock(folder: Path) -> Any:
+    return stock_of(folder)
+
+
+def stock_of(folder: Path) -> Any:
     pipeline = Cosmos3OmniModularPipeline.from_pretrained(str(folder))
     pipeline.load_components(dtype=torch.float32)
     pipeline.disable_safety_checker()
@@ -95,6 +101,13 @@ def test_equal_to_stock(stock: Any, engine: Cosmos3Engine, wanted: Rollout) -> N
     theirs, ours = by_stock(stock, wanted), by_us(engine, wanted)
     assert ours.shape == theirs.shape
     assert float((ours - theirs).abs().max()) <= 1e-5
+
+
+def test_the_layers_of_edge_are_equal_to_stock_too(tmp_path: Path) -> None:
+    made = make_checkpoint(tmp_path / "edge", Layout(is_edge=True), seed=2)
+    edge = Cosmos3Engine(load(made, dtype=torch.float32))
+    wanted = rollout(start=PIXELS[:1])
+    assert float((by_us(edge, wanted) - by_stock(stock_of(made), wanted)).abs().max()) <= 1e-5
 
 
 def test_another_way_of_driving_gives_another_clip(engine: Cosmos3Engine) -> None:

@@ -50,6 +50,8 @@ class Layout:
     action_dim: int = 16
     """Of the action head; 0: none."""
     vocabulary: int = 320
+    is_edge: bool = False
+    """Whether the layers are those of Cosmos 3 Edge (Nemotron) in place of Nano's and Super's (Qwen)."""
 
 
 SMALL: Final = Layout()
@@ -136,6 +138,9 @@ def make_network(layout: Layout) -> Cosmos3OmniTransformer:
         unified_3d_mrope_temporal_modality_margin=32,
         timestep_scale=0.02,
         vocab_size=layout.vocabulary,
+        hidden_act="relu2" if layout.is_edge else "silu",
+        qk_norm_for_text=not layout.is_edge,
+        use_und_k_norm_for_gen=layout.is_edge,
         action_gen=layout.action_dim > 0,
         action_dim=layout.action_dim or None,
     )
