@@ -44,6 +44,7 @@ fix: $(STAMP)
 bench: $(STAMP)  ## print the figures of the README
 	$(VENV)/bin/worldgen bench physics
 	$(VENV)/bin/worldgen bench critic
+	$(VENV)/bin/worldgen bench engine
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

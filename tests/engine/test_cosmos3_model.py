@@ -164,6 +164,7 @@ def test_provenance_tells_where_and_how_it_was_made(tmp_path: Path) -> None:
     )
     assert (told["step_cache"], told["guidance"], told["control_edge"]) == ("off", 3.0, 1.0)
     assert told["torch"] == torch.__version__
+    assert told["weights"] == "cosmos3-nano@000000000000"
     assert candidate.counters["repeated_encodes"] == 0
 
 

@@ -32,7 +32,7 @@ from worldgen.models.cosmos3.request import Control, Frames, Made, Sampling, Ste
 from worldgen.models.engine.guidance import Guidance, Interval
 from worldgen.models.engine.resume import FolderSaves, NoSaves, Saves
 from worldgen.models.engine.seams import Seam
-from worldgen.weights import find
+from worldgen.weights import Store, find
 
 CACHE_BYTES: Final = 4 << 30
 SEAM_RATIO: Final = 2.0
@@ -55,6 +55,9 @@ class Cosmos3WorldModel:
         self.profile = profile
         self._scratch = scratch
         self._folder = find(weights)
+        receipt = Store().receipt(weights)
+        self.weights = f"{weights}@{receipt.revision[:12]}" if receipt else weights
+        """Which weights, for provenance."""
         self._loaded: tuple[Placement, Cosmos3Engine] | None = None
 
     def generate(self, plan: GenerationPlan, stop: threading.Event) -> Iterator[Progress | Candidate]:
@@ -202,7 +205,7 @@ class _Generation:
             variant_id=plan.variant_id,
             attempt_id=plan.attempt_id,
             video=writer.ref,
-            rendered=_rendered(request, made, placement),
+            rendered={**_rendered(request, made, placement), "weights": self.model.weights},
             findings=tuple(_finding(seam) for seam in made.seams),
             seconds=seconds,
             counters=_counters(made),
