@@ -1,6 +1,7 @@
 """Cosmos 3 as a world model: what its settings do to plans, memory and files."""
 
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from tests.situations_cosmos3 import install
+from worldgen.config.presets import find_preset
 from worldgen.datatypes import (
     Candidate,
     Clip,
@@ -27,6 +29,7 @@ from worldgen.models.build import build_model, profile_of
 from worldgen.models.cosmos3.fitting import fitted, restored
 from worldgen.models.cosmos3.model import sampling_of
 from worldgen.planning import fit_to, plan_generation
+from worldgen.prompts import negative_prompt_for, prompt_for
 
 QUICK: dict[str, Any] = {"tier": 256, "steps": 2, "device": "cpu", "dtype": "float32"}
 SPEC = Spec(seed=3, fog_mor_m=80, prompt="fog")
@@ -205,6 +208,23 @@ def test_variants_of_a_clip_share_their_encodes(tmp_path: Path) -> None:
     assert other.counters["control_made"] == 0
     assert other.counters["text_made"] == 1, "its own prompt; the negative one is shared"
     assert first.video.sha256 != other.video.sha256
+
+
+def test_carla18_encodes_nothing_twice(tmp_path: Path) -> None:
+    """The named workload: one clip, 18 conditions, each with its own caption."""
+    situation = Situation(tmp_path, steps=1, control_guidance=1.0)
+    specs = find_preset("carla18").specs
+    assert len(specs) == 18
+    counted: Counter[str] = Counter()
+    for spec in specs:
+        # Some of them are what a clear day is already; planning would say so, and that is not the matter here.
+        plan = situation.plan().model_copy(
+            update={"spec": spec, "prompt": prompt_for(spec), "negative_prompt": negative_prompt_for(spec)}
+        )
+        counted.update(situation.make(plan).counters)
+    assert counted["control_made"] == 1
+    assert counted["control_shared"] == 17
+    assert counted["repeated_encodes"] == 0
 
 
 def test_rgb_starts_the_clip_when_asked(tmp_path: Path) -> None:
