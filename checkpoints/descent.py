@@ -21,7 +21,7 @@ class Descent:
 
     Args:
         parameters: All that learn.
-        is_matrix: Whether a parameter goes to Muon; it must have two dimensions or more.
+        is_matrix: Whether a parameter goes to Muon; asked of matrices alone.
         matrix_rate: Of Muon.
         other_rate: Of AdamW.
         weight_decay: Of both, decoupled; not on vectors.
@@ -37,7 +37,7 @@ class Descent:
         weight_decay: float,
     ) -> None:
         self._parameters = dict(parameters)
-        self._matrices = {n for n, p in self._parameters.items() if p.ndim >= 2 and is_matrix(n, p)}
+        self._matrices = {n for n, p in self._parameters.items() if has_rank(p) and is_matrix(n, p)}
         self._rates = (matrix_rate, other_rate)
         self._decay = weight_decay
         self._slots: dict[str, Tensor] = {}
@@ -93,7 +93,7 @@ class Descent:
         mean.lerp_(gradient, 1 - BETAS[0])
         square.lerp_(gradient * gradient, 1 - BETAS[1])
         unbiased = (square / (1 - BETAS[1] ** self._count)).sqrt_().add_(EPSILON)
-        if parameter.ndim >= 2:
+        if has_rank(parameter):
             parameter.mul_(1 - rate * self._decay)
         parameter.addcdiv_(mean / (1 - BETAS[0] ** self._count), unbiased, value=-rate)
 
@@ -113,6 +113,11 @@ class Descent:
         self._slots = {
             name: value.to(where[name.rpartition(".")[0]]) for name, value in state.items() if name != "count"
         }
+
+
+def has_rank(parameter: Tensor) -> bool:
+    """Whether a parameter is a matrix; gains of a normalisation are vectors of shape [n, 1, 1], say."""
+    return parameter.ndim >= 2 and parameter.numel() > max(parameter.shape)
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import nn
 
 from checkpoints.coder import decode, encode, make_coder
 from checkpoints.coder_training import CoderTask, DecoderTask
-from checkpoints.descent import Descent, orthogonal
+from checkpoints.descent import Descent, has_rank, orthogonal
 from checkpoints.flow import Situation, make_flow, velocity
 from checkpoints.flow_training import FlowTask
 from checkpoints.latents import Latents
@@ -161,6 +161,14 @@ def test_descent_finds_the_bottom_and_remembers_where_it_was() -> None:
         step(second, resumed)
     assert torch.equal(second.weight, whole.weight)
     assert torch.equal(second.bias, whole.bias)
+
+
+def test_gains_are_no_matrices(recipe: Recipe) -> None:
+    vae = make_coder(recipe.coder)
+    gains = [p for name, p in vae.named_parameters() if name.endswith("gamma")]
+    assert gains
+    assert not any(has_rank(p) for p in gains)
+    assert has_rank(vae.decoder.conv_in.weight)
 
 
 def test_rates_rise_stay_and_fall() -> None:
