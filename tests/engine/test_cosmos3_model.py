@@ -210,6 +210,15 @@ def test_variants_of_a_clip_share_their_encodes(tmp_path: Path) -> None:
     assert first.video.sha256 != other.video.sha256
 
 
+def test_control_maps_of_another_length_are_refused(tmp_path: Path) -> None:
+    situation = Situation(tmp_path)
+    short = ControlMap(kind="edge", frames=situation.clip.frames[:3], origin="simulator")
+    plan = situation.plan().model_copy(update={"controls": (situation.scratch.put_control(short, fps=10.0),)})
+    with pytest.raises(ContractError, match=r"6 frames.*edge has 3") as refused:
+        situation.make(plan)
+    assert refused.value.reason == "controls"
+
+
 def test_carla18_encodes_nothing_twice(tmp_path: Path) -> None:
     """The named workload: one clip, 18 conditions, each with its own caption."""
     situation = Situation(tmp_path, steps=1, control_guidance=1.0)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from worldgen.datatypes import (
     Progress,
 )
 from worldgen.datatypes.digest import digest
-from worldgen.errors import Cancelled, GenerationError, boundary
+from worldgen.errors import Cancelled, ContractError, GenerationError, boundary
 from worldgen.media.scratch import Scratch
 from worldgen.media.video import VideoWriter
 from worldgen.models.cosmos3.engine import Cosmos3Engine
@@ -71,6 +72,7 @@ class Cosmos3WorldModel:
             try:
                 yield from _Generation(self, plan, stop).events()
             except torch.OutOfMemoryError as exc:
+                clear_frames(exc.__traceback__)  # They hold the tensors that did fit.
                 raise self._out_of_memory(plan) from exc
             except BaseException:
                 free_memory()
@@ -148,6 +150,11 @@ class _Generation:
 
     def _request(self) -> Transfer:
         plan = self.plan
+        lengths = {ref.kind: ref.video.frames for ref in plan.controls}
+        if any(length != plan.fit.source_frames for length in lengths.values()):
+            told = ", ".join(f"{kind} has {length}" for kind, length in lengths.items())
+            message = f"the clip has {plan.fit.source_frames} frames, and of its control maps {told}"
+            raise ContractError(message, reason="controls", hint="make the maps from this very clip")
         weights = plan.control_weights
         controls = tuple(self._control(ref, weights.get(ref.kind, 1.0)) for ref in plan.controls)
         return Transfer(
