@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import Cosmos3OmniTransformer
 
 from tests.situations_cosmos3 import FRAMES, SIZE, checkpoint, control, events, made, pixels, request
 from worldgen.errors import Cancelled, ContractError, GenerationError
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.load import load
+from worldgen.models.cosmos3.network import SharedNetwork
 from worldgen.models.cosmos3.request import Decoded, Made, StepDone, Transfer
+from worldgen.models.cosmos3.towers import Rotation
+from worldgen.models.engine.cache import bytes_of
 from worldgen.models.engine.guidance import Guidance
 from worldgen.models.engine.resume import FolderSaves
 
@@ -220,3 +224,28 @@ def test_sharing_can_be_turned_off_and_changes_nothing(parts: Any, engine: Cosmo
     apart = Cosmos3Engine(parts, shares=False)
     assert differ(pixels(apart, wanted), pixels(engine, wanted)) < 1e-5
     assert made(apart, wanted).counters["control_repeated"] == 4
+
+
+def test_nanos_true_sizes_fit_together() -> None:
+    """The published shapes, without memory: 121 frames of 1280x720, one hint, a caption of 1500 tokens."""
+    with torch.device("meta"):
+        nano = Cosmos3OmniTransformer(action_gen=True, action_dim=64)
+    network = SharedNetwork(nano)
+    assert sum(p.numel() for p in nano.parameters()) == pytest.approx(15.17e9, rel=1e-3)
+    assert sum(p.numel() for p in network.generation.parameters()) == pytest.approx(6.95e9, rel=1e-2)
+    latents = torch.empty(1, 48, 31, 45, 80, device="meta")
+    assert network.grid_of(latents) == (31, 23, 40)
+    tokens = 31 * 23 * 40
+
+    def rotation(count: int) -> Rotation:
+        return Rotation(*(torch.empty(count, 128, device="meta") for _ in range(2)))
+
+    with torch.inference_mode():
+        text = network.understanding(torch.zeros(1500, dtype=torch.long, device="meta"), rotation(1500))
+        items = [network.tokens_of(latents) for _ in range(2)]
+        velocity = network.velocity(
+            items[1], items[:1], text, rotation(tokens), latents=latents, conditioned=1
+        )
+    assert items[0].shape == (tokens, 4096)
+    assert velocity.shape == latents.shape
+    assert bytes_of(tuple(text)) == 2 * 36 * 8 * 128 * 1500 * 4
