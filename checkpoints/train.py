@@ -25,7 +25,7 @@ from checkpoints.figures import curves
 from checkpoints.flow import make_flow
 from checkpoints.flow_training import FlowTask
 from checkpoints.latents import Latents, encode_all
-from checkpoints.loop import STATE, Numbers, Task, load_into, read_state, train
+from checkpoints.loop import STATE, Numbers, Task, load_into, read_log, read_state, train
 from checkpoints.probe import ProbeTask
 from checkpoints.recipe import Recipe, read_recipe
 from checkpoints.shards import Shards, held_out_seeds, make_shards, train_seeds
@@ -34,6 +34,9 @@ from worldgen.errors import ConfigError, WorldgenError
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLWan
+
+
+AIM_DB = 26.0
 
 
 class Run:
@@ -103,6 +106,13 @@ class Run:
     def latents(self) -> None:
         """Encode all scenes with the finished VAE."""
         vae = self.finished_coder()
+        log = read_log(self.folder / "coder" / "log.jsonl")
+        examined = [line for line in log if "held_out_psnr_clear" in line]
+        if examined:  # The transformer can be no better than this.
+            last = examined[-1]
+            say(
+                f"the VAE gives clear clips back at {last['held_out_psnr_clear']:.1f} dB; the aim is {AIM_DB:g}"
+            )
         identity = sha256_of(self.folder / "coder" / STATE)
         started = time.perf_counter()
         for shards in (self.held_out(), self.shards()):
