@@ -109,10 +109,8 @@ class Run:
         log = read_log(self.folder / "coder" / "log.jsonl")
         examined = [line for line in log if "held_out_psnr_clear" in line]
         if examined:  # The transformer can be no better than this.
-            last = examined[-1]
-            say(
-                f"the VAE gives clear clips back at {last['held_out_psnr_clear']:.1f} dB; the aim is {AIM_DB:g}"
-            )
+            reached = examined[-1]["held_out_psnr_clear"]
+            say(f"the VAE gives clear clips back at {reached:.1f} dB; the aim is {AIM_DB:g}")
         identity = sha256_of(self.folder / "coder" / STATE)
         started = time.perf_counter()
         for shards in (self.held_out(), self.shards()):
