@@ -15,11 +15,12 @@ COPY worldgen ./worldgen
 COPY serving ./serving
 COPY cluster ./cluster
 COPY configs ./configs
+COPY checkpoints ./checkpoints
 RUN uv pip install --no-cache -p /opt/worldgen/bin/python --no-deps --no-build-isolation .
 
 RUN useradd --create-home --uid 10001 worldgen && mkdir -p /data /models && chown worldgen /data /models
 USER worldgen
-ENV WORLDGEN_MODELS=/models RAY_AUTH_MODE=token
+ENV WORLDGEN_WEIGHTS=/models RAY_AUTH_MODE=token
 VOLUME ["/data", "/models"]
 EXPOSE 8000
 ENTRYPOINT ["worldgen"]
