@@ -100,7 +100,7 @@ def melted(scene: TestScene, strength: int, rng: np.random.Generator) -> Frames 
 def posterised(scene: TestScene, strength: int, rng: np.random.Generator) -> Frames | None:
     """Smooth shading turned into steps, as with too coarse a quantisation."""
     del rng
-    levels = (20, 14, 9)[strength - 1]
+    levels = (9, 7, 5)[strength - 1]
     step = 256 / levels
     return np.asarray(np.clip((scene.painted // step + 0.5) * step, 0, 255), np.uint8)
 

@@ -4,6 +4,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+from zlib import crc32
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Bench:
     def run(self, seed: int, kinds: tuple[str, ...], *, goods: bool = True) -> list[Trial]:
         """Try the goods of one scene and the named kinds of defects, each at one strength.
 
-        Strengths go round over seeds and kinds, so that each is tried equally often.
+        The strength is drawn for each scene and kind, so that all three are tried about equally often.
         """
         scene = TestScene(seed)
         drive = scene.drive
@@ -78,7 +79,7 @@ class Bench:
                 held = good.generator in HELD_OUT_GOODS
                 trials.append(self.trial(seed, good.generator, 0, True, held, good.spec, verdict))
         for index, kind in enumerate(kinds):
-            strength = 1 + (seed + index) % 3
+            strength = 1 + crc32(f"{seed}:{kind}".encode()) % 3
             rng = np.random.default_rng([seed, index])
             frames = MAKERS[kind](scene, strength, rng)
             if frames is None or not is_visible(scene.painted, frames):

@@ -23,8 +23,8 @@ def not_banded(evidence: Evidence) -> tuple[Finding, ...]:
     for i in np.unique(np.linspace(0, len(view) - 1, _FRAMES).round().astype(int)):
         before, levels = levels_left_out(source.rgb[i])
         after, span = levels_left_out(view.rgb[i])
-        # Below eight levels there is no comb to see; above sixty a tile holds an edge, not shading.
-        judged = (levels >= 5) & (before < _SMOOTH) & (span >= 8) & (span < 60)
+        # In pairs: below five there is no comb to see; above thirty a tile holds an edge, not shading.
+        judged = (levels >= 3) & (before < _SMOOTH) & (span >= 5) & (span < 30)
         smooth += int(judged.sum())
         stepped += int((judged & (after > _STEPPED)).sum())
     if smooth < limits.banded_tiles:

@@ -12,6 +12,9 @@ from worldgen.imaging.visibility import contrast_to_noise, visibility_state
 _SMALL = 40
 """Pixels (working) below which neither a box nor a contrast can be measured."""
 
+_FRAMES = 3
+"""Frames in which a box must be measurable to be judged."""
+
 
 def boxes_fit(evidence: Evidence) -> tuple[Finding, ...]:
     """Boxes lie where the geometry has the instances of the same id."""
@@ -25,7 +28,8 @@ def boxes_fit(evidence: Evidence) -> tuple[Finding, ...]:
         if frame.frame >= len(stack):
             continue
         for thing in frame.objects:
-            if (thing.truncation or 0) > 0.2 or (thing.occlusion or 0) > 0.3:
+            # What is hidden below or beside leaves a box larger than what is seen.
+            if (thing.truncation or 0) > 0.2 or (thing.occlusion or 0) > 0.15:
                 continue
             seen = stack[frame.frame] == thing.id
             if seen.sum() < _SMALL:
@@ -35,6 +39,9 @@ def boxes_fit(evidence: Evidence) -> tuple[Finding, ...]:
             box = thing.box2d
             named = (box.left * scale_x, box.top * scale_y, box.right * scale_x, box.bottom * scale_y)
             tracks.setdefault(thing.id, []).append((_overlap(named, truth), frame.frame))
+    # One frame is chance: something passes before it, or it is at its smallest.
+    enough = min(_FRAMES, len(stack))
+    tracks = {thing: overlaps for thing, overlaps in tracks.items() if len(overlaps) >= enough}
     if not tracks:
         return ()
     worst = min(tracks, key=lambda i: float(np.median([o for o, _ in tracks[i]])))
