@@ -24,6 +24,10 @@ from worldgen.imaging.visibility import transmission
 _LOW_SUN_DEG: Final = 20.0
 
 
+_TABLE = 1 << 22
+"""Largest id that is looked up in a table."""
+
+
 class Evidence:
     """Source, candidate, geometry and the asked spec, at working size.
 
@@ -168,10 +172,18 @@ class Evidence:
         """Ids of the things that have an instance, and [t, h, w] their places in that list (0 is none)."""
         if self.instances is None:
             return None
-        ids, index = np.unique(self.instances, return_inverse=True)
-        if ids[0] != 0:
-            ids, index = np.concatenate([[0], ids]), index + 1
-        return ids.astype(np.int32), index.reshape(self.instances.shape).astype(np.int32)
+        top = int(self.instances.max())
+        if self.instances.min() < 0 or top > _TABLE:
+            ids, index = np.unique(self.instances, return_inverse=True)
+            if ids[0] != 0:
+                ids, index = np.concatenate([[0], ids]), index + 1
+            return ids.astype(np.int32), index.reshape(self.instances.shape).astype(np.int32)
+        # By a table, not by sorting: ids are small numbers, and there are many pixels.
+        present = np.zeros(top + 1, np.bool_)
+        present[0] = True
+        present[self.instances] = True
+        places = np.cumsum(present, dtype=np.int32) - np.int32(1)
+        return np.flatnonzero(present).astype(np.int32), places[self.instances]
 
     @cached_property
     def object_pixels(self) -> Float32[npt.NDArray[np.float32], "t objects"]:

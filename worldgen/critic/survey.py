@@ -12,7 +12,7 @@ from worldgen.critic.expectation import Expectation, expect
 from worldgen.critic.view import View
 from worldgen.imaging.edges import Gradient, Plane
 from worldgen.imaging.flow import DenseFlow
-from worldgen.imaging.residual import contrast_normalised, excess, lasting, transients
+from worldgen.imaging.residual import excess, lasting, transients
 from worldgen.imaging.structure import aligned, spread, tile_sum
 from worldgen.imaging.visibility import expected_alignment
 
@@ -113,7 +113,7 @@ def survey(
     match = DenseFlow("fast")
     shifts = []
     for i, frame in enumerate(frames):
-        shift = match(source.normalised(i), contrast_normalised(candidate.luma[i]))
+        shift = match(source.normalised(i), candidate.normalised(i))
         shifts.append(_regional(shift, frame.weight, tile * 5))
     unexplained = [f.unexplained for f in frames]
     if allowed.has_drops:

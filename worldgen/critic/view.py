@@ -16,6 +16,8 @@ from worldgen.imaging.residual import contrast_normalised, transients
 from worldgen.imaging.structure import tile_sum
 
 SMALL_WIDTH = 160
+_KEPT_BYTES = 384 << 20
+"""Gradients (three planes a frame) are computed again rather than kept beyond this: about 140 frames."""
 
 
 class View:
@@ -36,6 +38,7 @@ class View:
         self.scale = scale
         """Working pixels per pixel of the file."""
         self._normalised: dict[int, npt.NDArray[np.uint8]] = {}
+        self._gradients: dict[int, Gradient] = {}
         self._flow: dict[int, npt.NDArray[np.float32]] = {}
         self._known_flow: npt.NDArray[np.float32] | None = None
         self._travel: Plane | None = None
@@ -92,11 +95,16 @@ class View:
         return np.asarray(np.interp(np.arange(256), centres, table), np.float32)
 
     def gradient(self, frame: int) -> Gradient:
-        """Gradient of one frame's luma without its slow part; cheap enough not to be kept.
+        """Gradient of one frame's luma without its slow part; kept, unless the clip is very long.
 
         Glare, glow, headlight cones and the fall-off of fog are slow; edges are not.
         """
-        return self.gradient_of(self.luma[frame])
+        if frame in self._gradients:
+            return self._gradients[frame]
+        found = self.gradient_of(self.luma[frame])
+        if 3 * self.luma.nbytes <= _KEPT_BYTES:
+            self._gradients[frame] = found
+        return found
 
     def gradient_of(self, plane: Plane) -> Gradient:
         """Gradient of any plane as `gradient` takes it."""
