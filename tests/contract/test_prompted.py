@@ -10,8 +10,8 @@ from tests.situations_captions import SUNNY
 from worldgen.assembly import augment
 from worldgen.errors import WeightsError
 
-pytest.importorskip("torch")
-pytest.importorskip("diffusers")
+pytest.importorskip("torch", reason="the extra worldgen[models] is not installed")
+pytest.importorskip("diffusers", reason="the extra worldgen[models] is not installed")
 
 QUICK = {"tier": 256, "steps": 1, "device": "cpu", "dtype": "float32", "guardrail": "words"}
 

@@ -61,6 +61,7 @@ def test_latents_that_are_not_finite_name_step_and_chunk(
     def broken(timestep: torch.Tensor) -> torch.Tensor:
         return whole(timestep) * (float("nan") if next(calls) == chunk * 4 + step - 1 else 1.0)
 
+    # Weights with a NaN fail in the first step; only a fault put in from outside comes at a chosen one.
     monkeypatch.setattr(engine.network, "embed_time", broken)
     with pytest.raises(GenerationError, match=f"step {step} of chunk {chunk + 1}") as failed:
         events(engine, request(control(frames=15), **LONG))

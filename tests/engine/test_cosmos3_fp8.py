@@ -57,6 +57,7 @@ def test_towers_are_as_the_network_runs_them(watched: dict[str, str]) -> None:
 
 def test_diffusers_is_put_right_or_is_right(watched: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = mixed_precision._classify_cosmos3_linear
+    # Replaced by itself: `correct_towers` changes diffusers for the whole process, and this puts it back.
     monkeypatch.setattr(mixed_precision, "_classify_cosmos3_linear", theirs)
     wrong = {n for n, tower in watched.items() if theirs(n) != tower}
     assert correct_towers() is bool(wrong)

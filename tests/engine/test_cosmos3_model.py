@@ -174,7 +174,7 @@ def test_provenance_tells_where_and_how_it_was_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("parameters", [{"attention": "magic"}, {"offload": "moon"}, {"device": "cuda"}])
 def test_a_placement_that_does_not_exist_is_refused(tmp_path: Path, parameters: dict[str, Any]) -> None:
     if torch.cuda.is_available() and "device" in parameters:
-        pytest.skip("there is a GPU")
+        pytest.skip("device=cuda is right on this machine: it has a GPU")
     with pytest.raises(ConfigError):
         Situation(tmp_path, **parameters).make()
 

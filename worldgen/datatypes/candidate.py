@@ -27,7 +27,7 @@ class GuardrailRecord(Value):
     text: Literal["off", "passed", "blocked"] = "off"
     """What became of the prompt and the negative prompt."""
     video: Literal["off", "passed", "blocked"] = "off"
-    """What became of the frames."""
+    """What became of the frames; off when nothing looked that could have refused them."""
     faces_blurred: bool = False
     """Whether the guardrail changed frames."""
     version: str = ""

@@ -17,7 +17,7 @@ from worldgen.errors import ConfigError, ServiceError, SourceError
 from worldgen.prompts import Caption, contradictions, edit_caption
 from worldgen.sources.captions import caption_beside, read_caption
 
-cv2 = pytest.importorskip("cv2")
+cv2 = pytest.importorskip("cv2", reason="the extra worldgen[media] is not installed")
 
 from tests.situations_chat import talking  # noqa: E402
 from worldgen.models.rewriting import rewrite_caption  # noqa: E402

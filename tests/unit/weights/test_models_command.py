@@ -10,8 +10,8 @@ import pytest
 
 from tests.situations_hub import Hub, serving
 
-pytest.importorskip("huggingface_hub")
-safetensors = pytest.importorskip("safetensors.numpy")
+pytest.importorskip("huggingface_hub", reason="the extra worldgen[models] is not installed")
+safetensors = pytest.importorskip("safetensors.numpy", reason="the extra worldgen[models] is not installed")
 
 
 def _run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -28,8 +28,8 @@ from worldgen.weights import (
     verify,
 )
 
-pytest.importorskip("huggingface_hub")
-pytest.importorskip("safetensors")
+pytest.importorskip("huggingface_hub", reason="the extra worldgen[models] is not installed")
+pytest.importorskip("safetensors", reason="the extra worldgen[models] is not installed")
 
 MEGABYTE = 1 << 20
 
@@ -361,12 +361,13 @@ def test_nobody_answers(store: Store, hub: Hub, monkeypatch: pytest.MonkeyPatch)
     assert "run the same command again" in caught.value.hint
 
 
-def test_too_little_room_is_said_before_anything_is_fetched(
-    hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Store, "free_bytes", lambda self: 2_000_000)
+def test_too_little_room_is_said_before_anything_is_fetched(hub: Hub, store: Store) -> None:
+    # Real weights of a size that no disk has, not a disk that is said to be small.
+    (entry,) = _pinned(hub).weights
+    vast = tuple(pin.model_copy(update={"size": 10**18}) for pin in entry.files)
+    manifest = Manifest(weights=(entry.model_copy(update={"files": vast}),))
     with pytest.raises(WeightsError) as caught:
-        pull("world", manifest=_pinned(hub), store=store)
+        pull("world", manifest=manifest, store=store)
     assert caught.value.code == "weights.disk_full"
     assert not any("/resolve/" in p for _, p, _, _ in hub.asked)
 

@@ -1,6 +1,7 @@
 """The vendor's guardrail, through the package `cosmos_guardrail` that diffusers uses too.
 
-Text: a block list and a language model. Frames: a classifier, then faces of 20 pixels and more are pixelated.
+Text: a block list and a language model. Frames: faces of 20 pixels and more are pixelated; the classifier of
+frames is taken out of version 0.3.2 (read in its source), and then no clip is said to have passed.
 The package fetches its own weights, unpinned and from gated repositories, and parts of them are pickles
 (loaded with ``weights_only=True`` where it was read): that is why it is off unless asked for.
 """
@@ -44,6 +45,9 @@ class CosmosGuardrail:
         self._device = device
         with boundary(GenerationError, "load the vendor's guardrail (its weights are gated)"):
             self._checker: Any = CosmosSafetyChecker()
+        # Version 0.3.2 ships with its classifier of frames taken out: its runner then has no model, answers
+        # "safe" to everything, and only the face filter looks.
+        self.judges_frames = bool(self._checker.video_guardrail.safety_models)
 
     def check_text(self, text: str) -> str:
         """Ask block list and language model; the package keeps its reason to itself."""

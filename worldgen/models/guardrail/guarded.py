@@ -74,7 +74,7 @@ class GuardedWorldModel:
                 return blocked.model_copy(
                     update={"seconds": candidate.seconds, "counters": candidate.counters}
                 )
-            record = record.model_copy(update={"video": "passed"})
+            record = record.model_copy(update={"video": "passed" if guardrail.judges_frames else "off"})
             if np.array_equal(frames, clip.frames):
                 return candidate.model_copy(update={"guardrail": record})
             video = self._rewritten(plan, candidate, frames)

@@ -16,6 +16,8 @@ class Guardrail(Protocol):
     """Of what looks: package or list, with its version."""
     sees_frames: bool
     """Whether `check_frames` looks at all."""
+    judges_frames: bool
+    """Whether it can refuse frames; one that only changes faces never says that a clip passed."""
 
     def check_text(self, text: str) -> str:
         """Say why a text is refused; empty when it is not.

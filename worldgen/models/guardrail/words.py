@@ -16,6 +16,7 @@ class WordsGuardrail:
     name = "words"
     version = f"worldgen list of {len(KNOWN)}"
     sees_frames = False
+    judges_frames = False
 
     def check_text(self, text: str) -> str:
         """Name the words that are on the list."""
