@@ -13,18 +13,13 @@ import torch
 from checkpoints.latents import Statistics
 from checkpoints.recipe import Recipe
 from worldgen.datatypes import CONTROL_KINDS
+from worldgen.models.cosmos3.layout import write_index
 from worldgen.models.cosmos3.tiny import make_scheduler
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLWan, Cosmos3OmniTransformer
 
 LARGEST_FILE: Final = "14MB"
-_CLASSES: Final = {
-    "scheduler": ("diffusers", "UniPCMultistepScheduler"),
-    "text_tokenizer": ("transformers", "PreTrainedTokenizerFast"),
-    "transformer": ("diffusers", "Cosmos3OmniTransformer"),
-    "vae": ("diffusers", "AutoencoderKLWan"),
-}
 
 
 def export(
@@ -61,7 +56,7 @@ def export(
     flow.save_pretrained(folder / "transformer", max_shard_size=LARGEST_FILE)
     make_scheduler().save_pretrained(folder / "scheduler")
     tokenizer.save_pretrained(folder / "text_tokenizer")
-    (folder / "modular_model_index.json").write_text(json.dumps(_index(folder.name), indent=1) + "\n")
+    write_index(folder)
     made = {**facts, "recipe": recipe.model_dump(mode="json")}
     (folder / "made.json").write_text(json.dumps(made, indent=1) + "\n")
     return folder
@@ -95,22 +90,6 @@ def model_settings(recipe: Recipe) -> dict[str, Any]:
         "sampling": {"steps": how.steps, "tier": height},
         "emphasize_control_in_prompt": False,
     }
-
-
-def _index(name: str) -> dict[str, Any]:
-    """Write what diffusers' modular pipeline loads by; ours needs only the folders."""
-    places = {
-        part: [*kind, {"pretrained_model_name_or_path": name, "subfolder": part, "type_hint": list(kind)}]
-        for part, kind in _CLASSES.items()
-    }
-    facts = {
-        "_blocks_class_name": "Cosmos3OmniBlocks",
-        "_class_name": "Cosmos3OmniModularPipeline",
-        "enable_safety_checker": False,
-        "default_use_system_prompt": True,
-        "use_native_flow_schedule": False,
-    }
-    return facts | places
 
 
 def bytes_of(folder: Path) -> int:

@@ -13,6 +13,8 @@ from typing import Any, Final
 import torch
 from diffusers import AutoencoderKLWan, Cosmos3OmniTransformer, UniPCMultistepScheduler
 
+from worldgen.models.cosmos3.layout import write_index
+
 _CHAT_TEMPLATE: Final = (
     "{% for m in messages %}"
     "{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}"
@@ -20,13 +22,6 @@ _CHAT_TEMPLATE: Final = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 _SPECIAL: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
-
-_CLASSES: Final = {
-    "scheduler": ("diffusers", "UniPCMultistepScheduler"),
-    "text_tokenizer": ("transformers", "PreTrainedTokenizerFast"),
-    "transformer": ("diffusers", "Cosmos3OmniTransformer"),
-    "vae": ("diffusers", "AutoencoderKLWan"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,24 +96,8 @@ def make_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
         part.save_pretrained(str(folder / name))
-    (folder / "modular_model_index.json").write_text(json.dumps(_index(folder.name), indent=1) + "\n")
+    write_index(folder)
     return folder
-
-
-def _index(name: str) -> dict[str, Any]:
-    """Write what diffusers' own pipeline loads by; ours needs only the folders."""
-    places = {
-        part: [*kind, {"pretrained_model_name_or_path": name, "subfolder": part, "type_hint": list(kind)}]
-        for part, kind in _CLASSES.items()
-    }
-    facts = {
-        "_blocks_class_name": "Cosmos3OmniBlocks",
-        "_class_name": "Cosmos3OmniModularPipeline",
-        "enable_safety_checker": False,
-        "default_use_system_prompt": True,
-        "use_native_flow_schedule": False,
-    }
-    return facts | places
 
 
 def make_network(layout: Layout) -> Cosmos3OmniTransformer:
