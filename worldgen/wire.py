@@ -1,9 +1,10 @@
 """The wire: HTTP bodies, shared by server and client."""
 
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
+from worldgen.datatypes.audit import Audit, Decision
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.spec import Spec
 
@@ -14,17 +15,32 @@ JobState: TypeAlias = Literal[
 
 FINAL: frozenset[JobState] = frozenset({"completed", "failed", "cancelled", "expired"})
 
+Priority: TypeAlias = Literal["interactive", "batch"]
+
+Scope: TypeAlias = Literal["submit", "read", "audit", "admin"]
+
+Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
 
 class JobRequest(Value):
     """One source and the specs to make of it."""
 
     source: str
-    """``blob:<sha256>`` of an uploaded file, or a path inside a folder that the server allows."""
+    """``blob:<sha256>`` of an uploaded file, an https or s3 address that the server allows, or a path inside
+    a folder that the server allows."""
     specs: tuple[str | Spec, ...] = Field(min_length=1, max_length=200)
     """Words ("heavy rain at night"), preset names, or typed specs."""
-    model: str = "physics"
+    model: str = ""
+    """World model; empty: the server's default."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     camera: str | None = None
+    labels: str | None = None
+    """Labels beside a clip: addressed as `source` is."""
+    calibration: str | None = None
+    """Calibration beside a clip: addressed as `source` is."""
+    priority: Priority = "interactive"
+    deadline_seconds: float | None = Field(default=None, gt=0, le=7 * 86400)
+    """From submission on; what is not finished then is given up, and the job expires."""
 
 
 class VariantLine(Value):
@@ -47,17 +63,38 @@ class JobStatus(Value):
     id: str
     state: JobState
     created: str
+    started: str | None = None
+    finished: str | None = None
+    model: str = ""
+    source: str = ""
+    """As it was asked for."""
+    priority: Priority = "interactive"
+    queue_position: int | None = None
+    """0 is next; None once it is being worked on."""
+    cancel_requested: bool = False
+    attempt: int = 0
+    """How often a runner took it up; more than 1 after a runner died."""
     variants_total: int
     variants_done: int = 0
     counts: dict[str, int] = {}
     """Per verdict."""
     step: int = 0
     steps: int = 0
+    chunk: int = 0
+    chunks: int = 1
     stage: str = ""
     seconds_left: float | None = None
     variants: tuple[VariantLine, ...] = ()
     error: dict[str, str] | None = None
     """``code``, ``message`` and ``hint`` of a failed job."""
+
+
+class JobPage(Value):
+    """Jobs, newest first."""
+
+    data: tuple[JobStatus, ...]
+    next: str | None = None
+    """Send it as ``after`` for the next page; None on the last one."""
 
 
 class JobEvent(Value):
@@ -78,6 +115,54 @@ class JobEvent(Value):
     seconds_left: float | None = None
 
 
+class AuditRequest(Value):
+    """What a person says of a variant; who and when are the server's to say, where keys are on."""
+
+    decision: Decision
+    reason: str = Field(default="", max_length=4000)
+    by: str = Field(default="", max_length=200)
+    frame: int | None = Field(default=None, ge=0)
+    """Zero-based frame that was shown when the decision was made."""
+
+
+class VariantView(Value):
+    """A variant as the catalogue holds it."""
+
+    id: str
+    spec: str
+    state: str
+    model: str
+    source_sha256: str
+    created: str
+    recognised: str = ""
+    findings: tuple[dict[str, Any], ...] = ()
+    files: tuple[str, ...] = ()
+    """Names under ``/v1/variants/{id}/files/``."""
+    audits: tuple[Audit, ...] = ()
+
+
+class VariantPage(Value):
+    """Variants, in a stable order."""
+
+    data: tuple[VariantView, ...]
+    next: str | None = None
+    """Send it as ``after`` for the next page; None on the last one."""
+
+
+class BlobQuestion(Value):
+    """Which uploads does the server miss?"""
+
+    sha256: tuple[Sha256, ...] = Field(max_length=1000)
+
+
+class BlobAnswer(Value):
+    """What has to be uploaded, and what of it is there already."""
+
+    missing: tuple[Sha256, ...]
+    received: dict[str, int] = {}
+    """Bytes that an interrupted upload has left; go on from there."""
+
+
 class Problem(Value):
     """An error after RFC 9457, with our stable code."""
 
@@ -87,3 +172,5 @@ class Problem(Value):
     detail: str
     code: str
     hint: str = ""
+    nearest: dict[str, Any] | None = None
+    """The nearest request that would fit, where the world model's contract refused this one."""
