@@ -16,6 +16,7 @@ from worldgen.chat import Chat, ChatSettings
 from worldgen.datatypes import ControlKind, Failure, Outcome, Progress, Source, Variant, Verdict
 from worldgen.errors import OutputError
 from worldgen.media.video import sha256_of
+from worldgen.models.choice import default_model
 from worldgen.pipeline import Limits
 from worldgen.planning import check_needs
 from worldgen.report import write_report
@@ -86,7 +87,8 @@ def findings_json(verdict: Verdict) -> list[dict[str, Any]]:
 class Options:
     """What `augment` may be told beside source, specs and out."""
 
-    model: str = "physics"
+    model: str = ""
+    """World model; empty: the best that this machine can run."""
     parameters: dict[str, float | int | str | bool] = field(default_factory=dict)
     """Of the model, in place of its own."""
     camera: str | None = None
@@ -163,7 +165,7 @@ async def augment_async(
     variants: list[Variant] = []
     failures: list[Failure] = []
     folders: dict[str, Path] = {}
-    with assembled(model=options.model, parameters=options.parameters) as assembly:
+    with assembled(model=options.model or default_model(), parameters=options.parameters) as assembly:
         check_needs(source, assembly.model.profile)
         notes: tuple[str, ...] = ()
         if options.rewriter is not None:

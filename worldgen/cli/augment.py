@@ -108,7 +108,13 @@ def augment_command(
     condition: Annotated[
         str | None, typer.Option(help="The clip's own condition, if you know it better than we estimate it.")
     ] = None,
-    model: Annotated[str, typer.Option(help="World model; see `worldgen models`.")] = "physics",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="World model; see `worldgen models`. By default the best that this machine can run: "
+            "physics without a GPU."
+        ),
+    ] = "",
     settings: SetOption = None,
     seed: Annotated[int, typer.Option(help="Same seed, same frames.")] = 0,
     server: Annotated[str | None, typer.Option(help="Run on a worldgen server instead of here.")] = None,
