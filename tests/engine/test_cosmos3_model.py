@@ -175,7 +175,7 @@ def test_provenance_tells_where_and_how_it_was_made(tmp_path: Path) -> None:
 def test_a_placement_that_does_not_exist_is_refused(tmp_path: Path, parameters: dict[str, Any]) -> None:
     if torch.cuda.is_available() and "device" in parameters:
         pytest.skip("device=cuda is right on this machine: it has a GPU")
-    with pytest.raises(ConfigError):
+    with pytest.raises((ConfigError, ContractError)):
         Situation(tmp_path, **parameters).make()
 
 
@@ -271,4 +271,6 @@ def test_frames_are_fitted_and_restored(tmp_path: Path) -> None:
     assert frames.shape == (9, 192, 320, 3)
     assert np.array_equal(frames[6], frames[5]), "padded with the last one"
     assert set(np.unique(frames)) <= set(np.unique(situation.clip.frames)), "a palette is not mixed"
+    assert fit.content == (0, 6, 320, 186), "16:9 stands whole in the middle of 5:3"
     assert restored(frames[0], fit).shape == (54, 96, 3)
+    assert (situation.make().video.width, situation.make().video.height) == (96, 54)

@@ -9,7 +9,7 @@ from worldgen.datatypes import ControlKind, ModelProfile
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.profile import PROMPT_STYLES, PromptStyle
 
-REVISION: Final = "1"
+REVISION: Final = "2"
 """Raised whenever the same plan and weights would give other frames."""
 SEVERAL: Final = "several"
 """The preset for two or more hints."""
