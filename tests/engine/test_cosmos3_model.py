@@ -28,7 +28,7 @@ from worldgen.media.video import read_clip
 from worldgen.models.build import build_model, profile_of
 from worldgen.models.cosmos3.fitting import fitted, restored
 from worldgen.models.cosmos3.model import sampling_of
-from worldgen.planning import fit_to, plan_generation
+from worldgen.planning import RetryPolicy, fit_to, plan_generation, variant_id_of
 from worldgen.prompts import negative_prompt_for, prompt_for
 
 QUICK: dict[str, Any] = {"tier": 256, "steps": 2, "device": "cpu", "dtype": "float32"}
@@ -142,6 +142,26 @@ def test_the_profile_needs_no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(WeightsError) as missing:
         build_model("cosmos3-nano", Scratch(tmp_path / "s"))
     assert "worldgen models pull cosmos3-nano" in missing.value.hint
+
+
+def test_other_weights_give_other_variants_and_no_plan_of_theirs_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    situation = Situation(tmp_path / "a")
+    own = profile_of("cosmos3-nano")
+    install(tmp_path / "weights", "cosmos3-nano", seed=1)
+    monkeypatch.setenv("WORLDGEN_WEIGHTS", str(tmp_path / "weights"))
+    other = profile_of("cosmos3-nano")
+    assert own.checkpoint != other.checkpoint
+    names = {
+        variant_id_of("s", "r", SPEC, profile, policy=RetryPolicy(), critic="c") for profile in (own, other)
+    }
+    assert len(names) == 2
+    plan = situation.plan()
+    assert plan.checkpoint == own.checkpoint, "provenance tells it"
+    with pytest.raises(WeightsError, match=other.checkpoint) as refused:
+        Situation(tmp_path / "b").make(plan)
+    assert refused.value.code == "weights.changed"
 
 
 def test_offload_changes_nothing(tmp_path: Path) -> None:

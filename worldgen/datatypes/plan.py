@@ -42,6 +42,8 @@ class GenerationPlan(Value):
     attempt: int
     model: str
     revision: str
+    checkpoint: str = ""
+    """Weights of the model, by name and content; empty when it has none."""
     spec: Spec
     """As asked, with `seed` that of this attempt."""
     seed: int

@@ -19,6 +19,9 @@ class ModelProfile(Value):
 
     name: str
     revision: str
+    """Of the code: raised whenever the same plan would give other frames."""
+    checkpoint: str = ""
+    """Its weights, by name and content; empty for a model without any, or none seen yet."""
     kind: Literal["physics", "diffusion", "remote", "fake"]
     title: str = ""
     """One line for people."""

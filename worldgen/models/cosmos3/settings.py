@@ -8,6 +8,7 @@ from worldgen.config import load_settings
 from worldgen.datatypes import ControlKind, ModelProfile
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.profile import PROMPT_STYLES, PromptStyle
+from worldgen.weights import checkpoint_of
 
 REVISION: Final = "2"
 """Raised whenever the same plan and weights would give other frames."""
@@ -109,10 +110,15 @@ class Cosmos3Settings(Value):
         return self
 
     def profile(self, name: str) -> ModelProfile:
-        """State the contract, without loading anything."""
+        """State the contract, without loading anything.
+
+        Raises:
+            WeightsError: The manifest has no such weights.
+        """
         return ModelProfile(
             name=name,
             revision=REVISION,
+            checkpoint=checkpoint_of(self.weights),
             kind="diffusion",
             title=self.title,
             needs=frozenset({"controls"}),
