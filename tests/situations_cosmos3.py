@@ -23,11 +23,11 @@ def checkpoint(root: Path, seed: int = 0) -> Path:
     return folder if folder.exists() else make_checkpoint(folder, seed=seed)
 
 
-def install(root: Path, *names: str) -> None:
+def install(root: Path, *names: str, seed: int = 0) -> None:
     """Put a tiny checkpoint where pulled weights lie, under the names of production models."""
     store = Store(root)
     for name in names:
-        folder = make_checkpoint(store.folder(name))
+        folder = make_checkpoint(store.folder(name), seed=seed)
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         pins = tuple(
             FilePin(path=str(p.relative_to(folder)), size=p.stat().st_size, sha256=sha256_of_file(p))

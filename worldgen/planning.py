@@ -81,6 +81,7 @@ def variant_id_of(
         spec.identity,
         profile.name,
         profile.revision,
+        profile.checkpoint,
         settings,
         policy.identity,
         critic,
@@ -127,6 +128,7 @@ def plan_generation(
         attempt=1,
         model=profile.name,
         revision=profile.revision,
+        checkpoint=profile.checkpoint,
         spec=spec,
         seed=spec.seed,
         source=material.video,
@@ -201,7 +203,11 @@ def next_attempt(plan: GenerationPlan, verdict: Verdict, policy: RetryPolicy) ->
 
 
 def fit_to(source: Source, profile: ModelProfile) -> Fit:
-    """Pad to the next legal frame count and scale to the nearest legal size, as one recorded affine.
+    """Pad to the next legal frame count, and scale into the nearest legal size, as one recorded affine.
+
+    The picture is scaled as a whole and stands in the middle of the model's frame, on whole pixels; what is
+    left over above and below, or left and right, is filled by reflection and cut off after decoding. So no
+    border is lost, as cropping would lose it, and the far edge is at most half a pixel off its true place.
 
     Raises:
         ContractError: Too many frames or pixels, naming the nearest that would fit.
@@ -209,14 +215,18 @@ def fit_to(source: Source, profile: ModelProfile) -> Fit:
     frames = _legal_frames(source.frames, profile)
     width, height = _legal_size(source.width, source.height, profile)
     _check_rate(source.fps, profile)
+    scale = min(width / source.width, height / source.height)
+    wide, tall = max(1, round(scale * source.width)), max(1, round(scale * source.height))
     fps = min(profile.fps, key=lambda f: abs(f - source.fps)) if profile.fps else source.fps
     return Fit(
         source_frames=source.frames,
         model_frames=frames,
         source_size=(source.width, source.height),
         model_size=(width, height),
-        scale_x=width / source.width,
-        scale_y=height / source.height,
+        scale_x=wide / source.width,
+        scale_y=tall / source.height,
+        offset_x=(width - wide) // 2,
+        offset_y=(height - tall) // 2,
         source_fps=source.fps,
         model_fps=fps,
     )

@@ -28,7 +28,7 @@ from worldgen.media.video import read_clip
 from worldgen.models.build import build_model, profile_of
 from worldgen.models.cosmos3.fitting import fitted, restored
 from worldgen.models.cosmos3.model import sampling_of
-from worldgen.planning import fit_to, plan_generation
+from worldgen.planning import RetryPolicy, fit_to, plan_generation, variant_id_of
 from worldgen.prompts import negative_prompt_for, prompt_for
 
 QUICK: dict[str, Any] = {"tier": 256, "steps": 2, "device": "cpu", "dtype": "float32"}
@@ -144,6 +144,26 @@ def test_the_profile_needs_no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "worldgen models pull cosmos3-nano" in missing.value.hint
 
 
+def test_other_weights_give_other_variants_and_no_plan_of_theirs_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    situation = Situation(tmp_path / "a")
+    own = profile_of("cosmos3-nano")
+    install(tmp_path / "weights", "cosmos3-nano", seed=1)
+    monkeypatch.setenv("WORLDGEN_WEIGHTS", str(tmp_path / "weights"))
+    other = profile_of("cosmos3-nano")
+    assert own.checkpoint != other.checkpoint
+    names = {
+        variant_id_of("s", "r", SPEC, profile, policy=RetryPolicy(), critic="c") for profile in (own, other)
+    }
+    assert len(names) == 2
+    plan = situation.plan()
+    assert plan.checkpoint == own.checkpoint, "provenance tells it"
+    with pytest.raises(WeightsError, match=other.checkpoint) as refused:
+        Situation(tmp_path / "b").make(plan)
+    assert refused.value.code == "weights.changed"
+
+
 def test_offload_changes_nothing(tmp_path: Path) -> None:
     kept = Situation(tmp_path / "a").frames()
     for place in ("understanding", "layers"):
@@ -175,7 +195,7 @@ def test_provenance_tells_where_and_how_it_was_made(tmp_path: Path) -> None:
 def test_a_placement_that_does_not_exist_is_refused(tmp_path: Path, parameters: dict[str, Any]) -> None:
     if torch.cuda.is_available() and "device" in parameters:
         pytest.skip("device=cuda is right on this machine: it has a GPU")
-    with pytest.raises(ConfigError):
+    with pytest.raises((ConfigError, ContractError)):
         Situation(tmp_path, **parameters).make()
 
 
@@ -271,4 +291,6 @@ def test_frames_are_fitted_and_restored(tmp_path: Path) -> None:
     assert frames.shape == (9, 192, 320, 3)
     assert np.array_equal(frames[6], frames[5]), "padded with the last one"
     assert set(np.unique(frames)) <= set(np.unique(situation.clip.frames)), "a palette is not mixed"
+    assert fit.content == (0, 6, 320, 186), "16:9 stands whole in the middle of 5:3"
     assert restored(frames[0], fit).shape == (54, 96, 3)
+    assert (situation.make().video.width, situation.make().video.height) == (96, 54)

@@ -23,7 +23,7 @@ from worldgen.datatypes import (
     Progress,
 )
 from worldgen.datatypes.digest import digest
-from worldgen.errors import Cancelled, ContractError, GenerationError, boundary
+from worldgen.errors import Cancelled, ContractError, GenerationError, WeightsError, boundary
 from worldgen.media.scratch import Scratch
 from worldgen.media.video import VideoWriter
 from worldgen.models.cosmos3.engine import Cosmos3Engine
@@ -57,14 +57,15 @@ class Cosmos3WorldModel:
         self._scratch = scratch
         self._folder = find(weights)
         receipt = Store().receipt(weights)
-        self.weights = f"{weights}@{receipt.revision[:12]}" if receipt else weights
-        """Which weights, for provenance."""
+        self.weights = f"{weights}@{receipt.revision[:12]}" if receipt else profile.checkpoint
+        """Which weights, for provenance: at the hub's commit, or by what ships."""
         self._loaded: tuple[Placement, Cosmos3Engine] | None = None
 
     def generate(self, plan: GenerationPlan, stop: threading.Event) -> Iterator[Progress | Candidate]:
         """Denoise chunk by chunk; see `WorldModel.generate`.
 
         Raises:
+            WeightsError: `changed`: the plan is for other weights.
             GenerationError: `out_of_memory` with what the plan needs and what would need less, `not_finite`
                 with step and chunk, `unavailable` for a plan without control maps.
         """
@@ -125,6 +126,7 @@ class _Generation:
         if not self.plan.controls:
             message = f"{self.model.profile.name} paints from control maps; the plan has none"
             raise GenerationError(message, reason="unavailable")
+        self._check_checkpoint()
         self._check("before loading")
         seconds: dict[str, float] = {}
         started = time.perf_counter()
@@ -217,6 +219,13 @@ class _Generation:
             seconds=seconds,
             counters=_counters(made),
         )
+
+    def _check_checkpoint(self) -> None:
+        """Refuse a plan that was made for other weights: elsewhere, or before they were pulled anew."""
+        here = self.model.profile.checkpoint
+        if self.plan.checkpoint != here:
+            message = f"the plan is for the weights {self.plan.checkpoint or '(unknown)'}; here are {here}"
+            raise WeightsError(message, reason="changed", hint="plan it again with the weights that are here")
 
     def _check(self, when: str) -> None:
         if self.stop.is_set():
