@@ -124,7 +124,7 @@ async def make_variants(
                 geometry_ref=material.geometry,
                 painted=profile.kind in ("diffusion", "remote"),
             ),
-            provenance=_provenance(source, material, used, (*earlier, verdict), identity, seconds),
+            provenance=_provenance(source, material, used, profile, (*earlier, verdict), identity, seconds),
         )
 
     async for outcome in bounded(make, specs, limits.variants_in_flight):
@@ -228,6 +228,7 @@ def _provenance(
     source: Source,
     material: Material,
     plan: GenerationPlan,
+    profile: ModelProfile,
     verdicts: tuple[Verdict, ...],
     identity: Identity,
     seconds: dict[str, float],
@@ -242,6 +243,7 @@ def _provenance(
         spec=plan.spec,
         model=plan.model,
         revision=plan.revision,
+        model_note=profile.note,
         plan=plan,
         attempts=plan.attempt,
         earlier=verdicts[:-1],

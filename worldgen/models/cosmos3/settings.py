@@ -75,6 +75,8 @@ class Cosmos3Settings(Value):
     """One Cosmos 3 checkpoint as a world model."""
 
     title: str
+    note: str = ""
+    """What has to be said wherever its results are shown."""
     weights: str
     """Name in checkpoints/manifest.toml."""
     license: str
@@ -121,6 +123,7 @@ class Cosmos3Settings(Value):
             checkpoint=checkpoint_of(self.weights),
             kind="diffusion",
             title=self.title,
+            note=self.note,
             needs=frozenset({"controls"}),
             control_kinds=frozenset(self.controls),
             default_controls=self.default_controls,
