@@ -33,6 +33,7 @@ from worldgen.models.cosmos3.request import Control, Frames, Made, Sampling, Ste
 from worldgen.models.engine.guidance import Guidance, Interval
 from worldgen.models.engine.resume import FolderSaves, NoSaves, Saves
 from worldgen.models.engine.seams import Seam
+from worldgen.models.engine.threads import computing_with
 from worldgen.weights import Store, find
 
 CACHE_BYTES: Final = 4 << 30
@@ -128,9 +129,13 @@ class _Generation:
             raise GenerationError(message, reason="unavailable")
         self._check_checkpoint()
         self._check("before loading")
+        placement = placement_of(dict(self.plan.parameters))
+        with computing_with(placement.threads):
+            yield from self._made(placement)
+
+    def _made(self, placement: Placement) -> Iterator[Progress | Candidate]:
         seconds: dict[str, float] = {}
         started = time.perf_counter()
-        placement = placement_of(dict(self.plan.parameters))
         engine = self.model.engine(placement)
         seconds["load"] = time.perf_counter() - started
         started = time.perf_counter()
