@@ -32,7 +32,15 @@ from worldgen.datatypes import (
 )
 from worldgen.errors import Cancelled, ExtractError, GenerationError, JudgeError, WorldgenError, boundary
 from worldgen.labelling import labels_of
-from worldgen.planning import RetryPolicy, needs_of, next_attempt, plan_generation, variant_id_of, words_of
+from worldgen.planning import (
+    RetryPolicy,
+    masks_of,
+    needs_of,
+    next_attempt,
+    plan_generation,
+    variant_id_of,
+    words_of,
+)
 
 Extract: TypeAlias = Callable[[Source, frozenset[ControlKind]], Awaitable[Material]]
 Generate: TypeAlias = Callable[[GenerationPlan], AsyncGenerator[Progress | Candidate, None]]
@@ -140,6 +148,7 @@ def _id_of(source: Source, spec: Spec, profile: ModelProfile, identity: Identity
         policy=policy,
         critic=identity.critic,
         caption=words_of(source),
+        masks=masks_of(source),
     )
 
 

@@ -69,6 +69,8 @@ class PlacementSettings(Value):
     """Compile the layers of the generation tower."""
     vae_tiling: bool = False
     """Decode in tiles: two thirds less memory at the peak, a little slower."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Of torch on the host; 0: as many as it was given, and no more than there are physical cores."""
 
 
 class Cosmos3Settings(Value):
