@@ -189,7 +189,7 @@ class _Generation:
         if grey is None or sha256_of(path) != ref.sha256:
             message = f"the mask {path} is gone, or has changed since it was planned with"
             raise GenerationError(message, reason="unavailable")
-        weights = grey.astype(np.float32)[None] / 255
+        weights = grey.astype(np.float32)[None] / np.float32(255)
         whole = fitted(weights, self.plan.fit, "mask", pads=False)
         return np.repeat(whole, self.plan.fit.model_frames, axis=0)
 
