@@ -20,9 +20,10 @@ from pydantic import BaseModel, ValidationError
 
 from worldgen.catalog.files import commit_folder, partial_folder, replace_json, sha256_of, sweep
 from worldgen.catalog.folder import Published, Writer, difference, fill_folder, read_value
-from worldgen.catalog.record import FORMAT_VERSION, Record, folder_name
+from worldgen.catalog.record import FORMAT_VERSION, Record
 from worldgen.catalog.sources import SourceShelf
 from worldgen.datatypes import Audit, Failure, Labels, Provenance, Source, Variant, Verdict, digest
+from worldgen.datatypes.naming import folder_name
 from worldgen.errors import OutputError, PublishError, boundary, disk_errors
 
 _MARK: Final = "worldgen-catalog"
