@@ -17,7 +17,7 @@ from worldgen.client.uploads import Given, Sent, ignore, is_elsewhere, send_all
 from worldgen.datatypes.audit import Audit
 from worldgen.datatypes.profile import ModelProfile
 from worldgen.datatypes.spec import Spec
-from worldgen.errors import ServiceError
+from worldgen.errors import ContractError, ServiceError
 from worldgen.wire import (
     AuditRequest,
     JobEvent,
@@ -159,6 +159,21 @@ async def models(http: Http) -> tuple[ModelProfile, ...]:
     except ValueError as error:
         message = f"the server's list of models cannot be read: {error}"
         raise ServiceError(message, reason="bad_answer") from error
+
+
+async def model(http: Http, name: str = "") -> ModelProfile:
+    """Find one contract; the server names its default first.
+
+    Raises:
+        ContractError: `unknown_model`.
+    """
+    known = await models(http)
+    found = next((profile for profile in known if name in ("", profile.name)), None)
+    if found is None:
+        names = ", ".join(profile.name for profile in known)
+        message = f"the server has no world model {name!r}; it has: {names or 'none'}"
+        raise ContractError(message, reason="unknown_model")
+    return found
 
 
 async def finished(http: Http, job_id: str, after: int = 0) -> AsyncGenerator[VariantLine]:

@@ -12,7 +12,7 @@ from worldgen.client.connection import Asynchronous, Blocking, drive, iterate
 from worldgen.client.http import Http
 from worldgen.client.job import AsyncJob, Job
 from worldgen.client.settings import settings
-from worldgen.client.uploads import Given, Sent, ignore, send_all
+from worldgen.client.uploads import Given, Sent, ignore, missing_bytes, send_all
 from worldgen.client.variant import AsyncVariant, Variant
 from worldgen.datatypes.profile import ModelProfile
 from worldgen.wire import JobState, Priority
@@ -159,6 +159,19 @@ class Client:
         """List the contracts of the server's world models."""
         return drive(calls.models(self._http))
 
+    def model(self, name: str = "") -> ModelProfile:
+        """Find one contract; empty: that of the server's default.
+
+        Raises:
+            ContractError: `unknown_model`, naming those that the server has.
+        """
+        return drive(calls.model(self._http, name))
+
+    def missing_bytes(self, content: str | Path | bytes) -> int:
+        """Say how much of a file the server would have to be sent; nothing is sent."""
+        given = content if isinstance(content, bytes) else Path(content)
+        return drive(missing_bytes(self._http, given))
+
 
 class AsyncClient:
     """A connection to a worldgen server, for an asyncio event loop; see `Client` for everything it does."""
@@ -258,3 +271,12 @@ class AsyncClient:
     async def models(self) -> tuple[ModelProfile, ...]:
         """List the contracts of the server's world models."""
         return await calls.models(self._http)
+
+    async def model(self, name: str = "") -> ModelProfile:
+        """Find one contract; see `Client.model`."""
+        return await calls.model(self._http, name)
+
+    async def missing_bytes(self, content: str | Path | bytes) -> int:
+        """Say how much of a file the server would have to be sent; nothing is sent."""
+        given = content if isinstance(content, bytes) else Path(content)
+        return await missing_bytes(self._http, given)

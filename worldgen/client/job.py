@@ -13,7 +13,7 @@ from worldgen.client.notebook import job_page
 from worldgen.client.progress import JobBars, is_watched
 from worldgen.client.uploads import Given
 from worldgen.client.variant import AsyncVariant, Variant
-from worldgen.wire import JobEvent, JobStatus
+from worldgen.wire import JobEvent, JobStatus, VariantLine
 
 Watch: TypeAlias = bool | Callable[[JobEvent], None] | None
 """True: bars; False: nothing; None: bars where somebody would see them; or what is told of every event."""
@@ -99,7 +99,11 @@ class Job(_Known):
     def variants(self) -> Iterator[Variant]:
         """Yield what became of each spec, as it is finished."""
         for line in iterate(calls.finished(self._http, self.id)):
-            yield Variant(self._http, line, self.source)
+            yield self.variant(line)
+
+    def variant(self, line: VariantLine) -> Variant:
+        """Make a variant of a line of an event or a status."""
+        return Variant(self._http, line, self.source)
 
     def wait(self, *, progress: Watch = None, timeout_seconds: float | None = None) -> JobStatus:
         """Wait for the end: completed, cancelled or expired.
@@ -146,7 +150,11 @@ class AsyncJob(_Known):
         """Yield what became of each spec, as it is finished."""
         async with aclosing(calls.finished(self._http, self.id)) as lines:
             async for line in lines:
-                yield AsyncVariant(self._http, line, self.source)
+                yield self.variant(line)
+
+    def variant(self, line: VariantLine) -> AsyncVariant:
+        """Make a variant of a line of an event or a status."""
+        return AsyncVariant(self._http, line, self.source)
 
     async def wait(self, *, progress: Watch = None, timeout_seconds: float | None = None) -> JobStatus:
         """Wait for the end: completed, cancelled or expired; see `Job.wait`."""

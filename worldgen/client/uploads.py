@@ -123,6 +123,15 @@ async def missing_of(http: Http, uploads: Sequence[Upload]) -> BlobAnswer:
         return BlobAnswer(missing=names)
 
 
+async def missing_bytes(http: Http, content: Path | bytes) -> int:
+    """Say how much of some content the server would have to be sent."""
+    upload = await http.connection.work(partial(upload_of, content))
+    answer = await missing_of(http, [upload])
+    if upload.sha256 not in answer.missing:
+        return 0
+    return upload.size - answer.received.get(upload.sha256, 0)
+
+
 async def _send(http: Http, upload: Upload, start: int, observe: Sent) -> None:
     """Send from byte `start` on; the patience is for tries that bring nothing further."""
     attempt = 0
