@@ -54,8 +54,8 @@ class Arriving(Protocol):
 
     response: httpx2.Response
 
-    def pieces(self, size: int | None = None) -> AsyncGenerator[bytes]:
-        """Yield the body as it comes, or in pieces of a size."""
+    def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield the body as it comes."""
 
     async def read(self) -> None:
         """Read the rest."""
@@ -155,8 +155,8 @@ class _BlockingArriving:
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
 
-    async def pieces(self, size: int | None = None) -> AsyncGenerator[bytes]:
-        for piece in self.response.iter_bytes(size):
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        for piece in self.response.iter_bytes():
             yield piece
 
     async def read(self) -> None:
@@ -167,8 +167,8 @@ class _AsynchronousArriving:
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
 
-    async def pieces(self, size: int | None = None) -> AsyncGenerator[bytes]:
-        async for piece in self.response.aiter_bytes(size):
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        async for piece in self.response.aiter_bytes():
             yield piece
 
     async def read(self) -> None:

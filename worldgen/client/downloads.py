@@ -68,7 +68,7 @@ async def read(http: Http, path: str, *, most_bytes: int | None = None) -> bytes
         try:
             async with http.stream(_get(path, 0)) as arriving:
                 body = bytearray()
-                async for piece in arriving.pieces(_PIECE):
+                async for piece in arriving.pieces():
                     body += piece
                     if most_bytes is not None and len(body) > most_bytes:
                         return None
@@ -109,7 +109,8 @@ async def _write(http: Http, arriving: Arriving, unfinished: Path, patience: Pat
     with unfinished.open("r+b" if at else "wb") as file:
         file.seek(at)
         file.truncate()
-        async for piece in arriving.pieces(_PIECE):
+        # As it comes: what waits to become a piece of a size would be lost with the connection.
+        async for piece in arriving.pieces():
             patience.restore()
             await http.connection.work(partial(file.write, piece))
 

@@ -23,7 +23,7 @@ _REASONS: Final = {
     503: "busy",
     504: "timeout",
 }
-_PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
+_PASSING: Final = frozenset({408, 409, 425, 429, 502, 503, 504})
 _INPUT: Final = frozenset(kind.border for kind in BadInput.__subclasses__()) | {BadInput.border}
 
 
@@ -139,10 +139,10 @@ def retry_after(answer: httpx2.Response) -> float | None:
 def _is_passing(answer: httpx2.Response, *, has_code: bool) -> bool:
     status = answer.status_code
     # A replica that dies under a request shows as a bare 500 of the proxy; one with a code is the service's
-    # own and would come again. 409 to a POST, which has its key, is its own first try, still under way.
+    # own and would come again. 409 is the first try of this very request, still under way.
     if status == 500:
         return not has_code
-    return status in _PASSING or (status == 409 and answer.request.method == "POST")
+    return status in _PASSING
 
 
 def _words(detail: Any) -> str:  # noqa: ANN401 -- JSON
