@@ -276,6 +276,32 @@ class JobStore:
         with self.database.write() as connection:
             return int(connection.execute(query).rowcount)
 
+    def variant_ids(self, owner: str, after: str, limit: int) -> tuple[str, ...]:
+        """Name variants that jobs of an owner made or reused, in the order of their ids."""
+        query = (
+            sa.select(VARIANTS.c.variant_id)
+            .distinct()
+            .select_from(VARIANTS.join(JOBS, JOBS.c.id == VARIANTS.c.job_id))
+            .where(JOBS.c.owner == owner, VARIANTS.c.variant_id > after)
+            .order_by(VARIANTS.c.variant_id)
+            .limit(limit)
+        )
+        with self.database.read() as connection:
+            return tuple(connection.scalars(query))
+
+    def remove(self, job_id: str, *, owner: str | None) -> None:
+        """Forget one job that has ended; its variants stay in the catalogue.
+
+        Raises:
+            ServiceError: `not_found`; `conflict` while it is being worked on.
+        """
+        with self.database.write() as connection:
+            row = _row(connection, job_id, owner, lock=True)
+            if row["state"] not in FINAL:
+                message = f"job {job_id} is {row['state']}; it can be removed when it has ended"
+                raise ServiceError(message, reason="conflict", hint="cancel it first")
+            connection.execute(sa.delete(JOBS).where(JOBS.c.id == job_id))
+
     def sources(self) -> frozenset[str]:
         """Name everything that a kept job was asked to read: sources, labels, calibrations."""
         with self.database.read() as connection:
