@@ -25,6 +25,7 @@ class ServiceConfig(BaseModel):
     max_queued_jobs: int = 64
     generator_cpus: float = 1.0
     critic_cpus: float = 0.5
+    keep_jobs_days: float = Field(default=30.0, gt=0)
     http: HttpConfig = HttpConfig()
     """Keys, limits, and where sources may come from."""
     database: str = ""

@@ -124,6 +124,18 @@ class Admission:
         async with self._one_each.setdefault(key.owner, asyncio.Lock()):
             return await asyncio.to_thread(self._accept, checked, key, idempotency_key)
 
+    def probed(self, request: JobRequest) -> Source | None:
+        """Return what is known of a request's source without looking again."""
+        try:
+            places = {n: getattr(request, n) for n in _ADDRESSES if getattr(request, n) is not None}
+            if any(self.addresses.kind(address) == "remote" for address in places.values()):
+                return None
+            paths = {name: self.addresses.path_of(address) for name, address in places.items()}
+        except WorldgenError:
+            return None
+        found = self._probed.get(_name_of(request, paths))
+        return found if isinstance(found, Source) else None
+
     def _accept(self, checked: Checked, key: Key, idempotency_key: str) -> Accepted:
         http, keys = self.config.http, self.backend.keys
         most = key.jobs_in_flight or http.jobs_in_flight
@@ -209,8 +221,7 @@ class Admission:
         profile: ModelProfile,
         profiles: tuple[ModelProfile, ...],
     ) -> Source:
-        states = [_state_of(str(getattr(request, name)), path) for name, path in paths.items()]
-        name = digest(request.camera, states)
+        name = _name_of(request, paths)
         found = self._probed.get(name)
         if found is None or paths["source"].is_dir():
             async with self._probing:
@@ -281,6 +292,12 @@ def _state_of(address: str, path: Path) -> str:
     except OSError:
         return address
     return f"{path}:{about.st_size}:{about.st_mtime_ns}"
+
+
+def _name_of(request: JobRequest, paths: dict[str, Path]) -> str:
+    return digest(
+        request.camera, [_state_of(str(getattr(request, name)), path) for name, path in paths.items()]
+    )
 
 
 def _told(error: WorldgenError, request: JobRequest, paths: dict[str, Path]) -> WorldgenError:

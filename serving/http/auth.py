@@ -7,7 +7,7 @@ import hashlib
 import re
 import time
 from collections import OrderedDict
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -22,6 +22,8 @@ from serving.store.keys import LOCAL, Key
 from worldgen.wire import Problem
 from worldgen.wire import Scope as KeyScope
 
+COOKIE: Final = "worldgen_session"
+"""Of the page."""
 _OPEN: Final = frozenset({"/healthz", "/readyz"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _AUDIT: Final = re.compile(r"/v1/variants/[^/]+/audit")
@@ -31,7 +33,7 @@ _KNOWN: Final = 1024
 
 
 def key_of(request: Request) -> Key:
-    """Return the key of a request that got through the gate."""
+    """Return the key of a request to `/v1` that got through the gate."""
     key: Key = request.state.key
     return key
 
@@ -45,6 +47,13 @@ def needed_scope(method: str, path: str) -> KeyScope:
     return "audit" if _AUDIT.fullmatch(path) else "submit"
 
 
+class Sessions(Protocol):
+    """Reads the page's cookie."""
+
+    def key_id(self, value: str) -> str | None:
+        """Whose session it is; None when it is over, or was not made here."""
+
+
 class Gate:
     """Lets requests through that carry a key with the scope they need, and come from where they should.
 
@@ -52,10 +61,14 @@ class Gate:
         app: What is protected.
         config: Of the service.
         backend: Keys and the audit log.
+        sessions: Reads the cookie of the page, where there is one.
     """
 
-    def __init__(self, app: ASGIApp, *, config: ServiceConfig, backend: Backend) -> None:
+    def __init__(
+        self, app: ASGIApp, *, config: ServiceConfig, backend: Backend, sessions: Sessions | None = None
+    ) -> None:
         self._app = app
+        self._sessions = sessions
         self._http = config.http
         self._asks = config.http.asks_for_keys(config.host)
         self._hosts = frozenset(config.http.host_names) or (
@@ -97,7 +110,11 @@ class Gate:
         if path in _OPEN or (path == "/metrics" and self._http.open_metrics) or not self._asks:
             return None
         token = _token_of(headers.get("authorization", ""))
-        key = await self._find(token) if token else None
+        key = await self._find(token) if token else await self._of_session(scope)
+        if not _is_ours(path):
+            # The page says itself who may see what, and shows strangers where to sign in.
+            scope["state"]["key"] = key
+            return None
         if key is None:
             await self._tell(scope, "key.refused", "service.unauthorized")
             detail = "this key is not known, or was revoked" if token else "this service asks for a key"
@@ -129,6 +146,12 @@ class Gate:
                 self._known.popitem(last=False)
         return key
 
+    async def _of_session(self, scope: Scope) -> Key | None:
+        if self._sessions is None:
+            return None
+        key_id = self._sessions.key_id(Request(scope).cookies.get(COOKIE, ""))
+        return await asyncio.to_thread(self._backend.keys.find, key_id) if key_id else None
+
     async def _tell(self, scope: Scope, action: str, outcome: str) -> None:
         """Log a refusal, at most one per address and second: nobody fills the disk by being refused."""
         address = scope["client"][0] if scope.get("client") else ""
@@ -150,6 +173,10 @@ class Gate:
             address=address,
             request_id=scope["state"].get("request_id", ""),
         )
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith("/v1/") or path in ("/v1", "/metrics", "/openapi.json")
 
 
 def _forbidden(detail: str, hint: str) -> Problem:

@@ -20,7 +20,7 @@ from serving.http.forms import fields_of, pieces_of
 from serving.http.problems import Refused
 from serving.http.service import Service, job_id_of
 from serving.http.video_fields import request_of
-from worldgen.datatypes import Source
+from worldgen.datatypes import Source, VideoRef
 from worldgen.errors import PublishError, ServiceError
 from worldgen.wire import FINAL, JobRequest, JobStatus, VariantLine
 
@@ -159,9 +159,16 @@ class Videos:
     async def view(self, status: JobStatus) -> dict[str, Any]:
         """Describe a job as a video."""
         request = await asyncio.to_thread(self._service.backend.jobs.request, status.id)
+        shape = await asyncio.to_thread(self._shape, status, request)
+        return video_of(status, request, shape, keep_days=self._service.config.keep_jobs_days)
+
+    def _shape(self, status: JobStatus, request: JobRequest) -> Source | VideoRef | None:
+        """Find the size of the source, or of the variant, which has the same."""
         source = self._service.admission.probed(request)
-        days = self._service.config.keep_jobs_days
-        return video_of(status, request, source, keep_days=days)
+        if source is not None or not status.variants:
+            return source
+        found = self._service.backend.catalog.find(status.variants[0].id)
+        return found.record.candidate.video if found else None
 
     async def page(self, request: Request, after: str | None, limit: int, order: str) -> dict[str, Any]:
         """List videos as the client pages through them: `after` is the last id it has."""
@@ -254,7 +261,7 @@ class Videos:
 
 
 def video_of(
-    status: JobStatus, request: JobRequest, source: Source | None, *, keep_days: float
+    status: JobStatus, request: JobRequest, shape: Source | VideoRef | None, *, keep_days: float
 ) -> dict[str, Any]:
     """Describe a job with one variant in the client's fields."""
     created = datetime.fromisoformat(status.created)
@@ -268,8 +275,8 @@ def video_of(
         "created_at": int(created.timestamp()),
         "completed_at": int(datetime.fromisoformat(status.finished).timestamp()) if status.finished else None,
         "expires_at": int((created + timedelta(days=keep_days)).timestamp()),
-        "seconds": f"{source.frames / source.fps:.3g}" if source else "",
-        "size": f"{source.width}x{source.height}" if source else "",
+        "seconds": f"{shape.frames / shape.fps:.3g}" if shape else "",
+        "size": f"{shape.width}x{shape.height}" if shape else "",
         "prompt": spec if isinstance(spec, str) else (spec.prompt or spec.name or None),
         "remixed_from_video_id": None,
         "error": _failure(status) if status.state in FINAL else None,

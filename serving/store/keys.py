@@ -41,6 +41,14 @@ _USAGE: Final = sa.Table(
 )
 
 
+_SECRETS: Final = sa.Table(
+    "worldgen_secrets",
+    METADATA,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.String(128), nullable=False),
+)
+
+
 class Key(Value):
     """A key without its secret."""
 
@@ -92,7 +100,7 @@ class KeyStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        database.prepare("keys", 1, (_KEYS, _USAGE))
+        database.prepare("keys", 1, (_KEYS, _USAGE, _SECRETS))
 
     def create(
         self,
@@ -183,6 +191,22 @@ class KeyStore:
         if row is None or not is_same or row["revoked"] is not None:
             return None
         return _key(row)
+
+    def find(self, key_id: str) -> Key | None:
+        """Find a key that was not revoked."""
+        query = sa.select(_KEYS).where(_KEYS.c.id == key_id, _KEYS.c.revoked.is_(None))
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return _key(row) if row is not None else None
+
+    def session_secret(self) -> bytes:
+        """Return the secret that signs the page's cookies: made once, the same for every replica."""
+        with self._database.write(alone=True) as connection:
+            found = connection.scalar(sa.select(_SECRETS.c.value).where(_SECRETS.c.name == "sessions"))
+            if found is None:
+                found = secrets.token_hex(32)
+                connection.execute(sa.insert(_SECRETS).values(name="sessions", value=found))
+        return bytes.fromhex(found)
 
     def in_flight(self, owner: str) -> int:
         """Count an owner's jobs that wait or run."""
