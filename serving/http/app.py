@@ -46,7 +46,14 @@ def build_http(config: ServiceConfig, backend: Backend, *, sessions: Sessions | 
             "KEYS ARE OFF: everybody who reaches %s can use, read and stop everything", config.host
         )
     # No pages of documentation: they would load scripts from elsewhere. /openapi.json is all there is.
-    app = FastAPI(title="worldgen", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="worldgen",
+        version=__version__,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     service = Service(config, backend)
     app.state.service = service
     figures = RequestFigures()
