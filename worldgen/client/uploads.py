@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from worldgen.client.connection import Call
-from worldgen.client.errors import Refused
 from worldgen.client.http import Http, pause
 from worldgen.errors import ServiceError, SourceError
 from worldgen.wire import BlobAnswer, BlobQuestion
@@ -115,12 +114,7 @@ async def missing_of(http: Http, uploads: Sequence[Upload]) -> BlobAnswer:
     """Ask what the server does not have, and what of it is there already."""
     names = tuple(dict.fromkeys(upload.sha256 for upload in uploads))
     body = BlobQuestion(sha256=names).model_dump(mode="json")
-    try:
-        return await http.value(BlobAnswer, Call(method="POST", path="/v1/blobs/check", json=body))
-    except Refused as error:
-        if error.status not in (404, 405):
-            raise
-        return BlobAnswer(missing=names)
+    return await http.value(BlobAnswer, Call(method="POST", path="/v1/blobs/check", json=body))
 
 
 async def missing_bytes(http: Http, content: Path | bytes) -> int:
