@@ -62,6 +62,7 @@ def variant_id_of(
     policy: RetryPolicy,
     critic: str,
     caption: str = "",
+    masks: str = "",
 ) -> str:
     """Name a variant without decoding anything: 32 hexadecimal characters.
 
@@ -73,6 +74,7 @@ def variant_id_of(
         policy: What follows a rejection.
         critic: Version of the panel.
         caption: What the source says to models that read text, see `words_of`.
+        masks: Content of the control maps' masks, see `masks_of`.
     """
     settings = dict(sorted(profile.parameters.items()))
     identity = (
@@ -87,7 +89,7 @@ def variant_id_of(
         critic,
     )
     reads = (caption, PROMPT_VERSION) if profile.kind in ("diffusion", "remote") else ()
-    return digest(*identity, *reads)[:32]
+    return digest(*identity, *reads, *([masks] if masks else []))[:32]
 
 
 def words_of(source: Source) -> str:
@@ -97,12 +99,23 @@ def words_of(source: Source) -> str:
     return canonical_json([s.model_dump(mode="json") for s in subjects_of(source.labels)])
 
 
+def masks_of(source: Source) -> str:
+    """Return the content of a source's masks; empty without any."""
+    return canonical_json({kind: mask.sha256 for kind, mask in source.masks.items()}) if source.masks else ""
+
+
 def check_needs(source: Source, profile: ModelProfile) -> None:
     """Refuse a source that lacks what the model reads, before any compute.
 
     Raises:
-        ContractError: `needs`: a control video has no RGB, and this model repaints RGB.
+        ContractError: `needs`: a control video has no RGB, and this model repaints RGB; `controls`: masks for
+            maps that it does not read.
     """
+    foreign = sorted(set(source.masks) - (profile.control_kinds if "controls" in profile.needs else set()))
+    if foreign:
+        takes = ", ".join(sorted(profile.control_kinds)) or "no control maps"
+        message = f"a mask of {', '.join(foreign)} was given; {profile.name} reads {takes}"
+        raise ContractError(message, reason="controls")
     if "rgb" in profile.needs and source.kind == "controls":
         message = f"{profile.name} repaints RGB frames; {source.uri} is a control video without RGB"
         hint = "control videos are for diffusion world models; `worldgen controls` and `inspect` take them"
@@ -121,6 +134,10 @@ def plan_generation(
     check_needs(source, profile)
     check_transition(spec, material.condition, profile)
     weights = control_weights_of(spec, profile)
+    unread = sorted(set(source.masks) - set(weights)) if source.masks else []
+    if unread:
+        message = f"a mask of {', '.join(unread)} was given; this variant is made from {', '.join(weights)}"
+        raise ContractError(message, reason="controls", hint=f"weigh it: --weight {unread[0]}=1")
     fit = fit_to(source, profile)
     prompt, negative_prompt = _prompts(source, material, spec, profile, fit)
     return GenerationPlan(
@@ -133,7 +150,11 @@ def plan_generation(
         seed=spec.seed,
         source=material.video,
         geometry=material.geometry,
-        controls=tuple(c for c in material.controls if not weights or c.kind in weights),
+        controls=tuple(
+            c.model_copy(update={"mask": source.masks.get(c.kind)})
+            for c in material.controls
+            if not weights or c.kind in weights
+        ),
         control_weights=weights,
         condition=material.condition,
         fit=fit,

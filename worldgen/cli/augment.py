@@ -105,6 +105,14 @@ def augment_command(
         str | None,
         typer.Option(help="The clip is a control video of this kind: edge, blur, depth, seg, wsm."),
     ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option("--weight", metavar="KIND=W", help="How much a control map counts, 0 to 2; repeatable."),
+    ] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option("--mask", metavar="KIND=PNG", help="Where it counts: white 1, black 0; repeatable."),
+    ] = None,
     camera: Annotated[str | None, typer.Option(help="Which camera of a recording.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images.")] = None,
     condition: Annotated[
@@ -144,6 +152,7 @@ def augment_command(
                 "--rewriter": rewriter,
                 "--allow-egress": allow_egress,
                 "--control": control,
+                "--mask": mask,
                 "--fps": fps,
                 "--condition": condition,
             }
@@ -155,6 +164,7 @@ def augment_command(
                 server=server,
                 clip=clip,
                 wanted=wanted,
+                weights={kind: _number(kind, text) for kind, text in _by_kind("--weight", weight)},
                 model=model,
                 seed=seed,
                 camera=camera,
@@ -178,6 +188,8 @@ def augment_command(
             caption=caption,
             rewriter=_rewriter(rewriter),
             may_leave=allow_egress,
+            control_weights={kind: _number(kind, text) for kind, text in _by_kind("--weight", weight)},
+            masks=dict(_by_kind("--mask", mask)),
             control=control_kind(control),
             fps=fps,
             condition=condition,
@@ -213,6 +225,7 @@ def _on_server(
     dry_run: bool,
     as_json: bool,
     wanted: list[str],
+    weights: dict[ControlKind, float],
     **order: Any,  # noqa: ANN401 -- those of Order
 ) -> Any:  # noqa: ANN401 -- Augmented; see `show`
     """Run on a server, or with `dry_run` say what would be run; None after that."""
@@ -221,11 +234,36 @@ def _on_server(
     refuse_local(local)
     # typer has made a path of an address, and so one slash of two.
     clip = re.sub(r"^(https|s3):/+", r"\1://", str(order.pop("clip")))
-    asked = Order(clip=clip, specs=specs_here(wanted, seed=order["seed"]), **order)
+    asked = Order(clip=clip, specs=specs_here(wanted, weights, seed=order["seed"]), **order)
     if not dry_run:
         return augment_on_server(asked, out, quiet=as_json)
     _show_estimate(estimate_on_server(asked), as_json=as_json)
     return None
+
+
+def _by_kind(option: str, given: list[str] | None) -> list[tuple[ControlKind, str]]:
+    """Read ``KIND=VALUE`` pairs.
+
+    Raises:
+        ConfigError: `invalid`.
+    """
+    pairs = []
+    for text in given or ():
+        name, _, value = text.partition("=")
+        kind = control_kind(name)
+        if kind is None or not value:
+            message = f"{option} takes KIND=VALUE, such as edge=..., not {text!r}"
+            raise ConfigError(message, reason="invalid")
+        pairs.append((kind, value))
+    return pairs
+
+
+def _number(kind: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as exc:
+        message = f"--weight {kind}={text} is no number"
+        raise ConfigError(message, reason="invalid") from exc
 
 
 def _rewriter(named: str | None) -> Any:  # noqa: ANN401 -- ChatSettings; importing it here is for later

@@ -11,8 +11,9 @@ from worldgen.catalog.augmented import Augmented
 from worldgen.cli.output import errors
 from worldgen.client import Client, Job, Variant
 from worldgen.client.progress import JobBars
+from worldgen.config import validated
 from worldgen.config.specs import load_specs, parse_specs
-from worldgen.datatypes import Failure, Spec
+from worldgen.datatypes import ControlKind, Failure, Spec
 from worldgen.errors import ConfigError, SourceError
 from worldgen.wire import FINAL
 
@@ -39,7 +40,7 @@ class Order:
         return self.clip.startswith(("https://", "s3://"))
 
 
-def specs_here(wanted: list[str], *, seed: int) -> tuple[Spec, ...]:
+def specs_here(wanted: list[str], weights: dict[ControlKind, float], *, seed: int) -> tuple[Spec, ...]:
     """Read words, presets and files as the command does without a server, so that both mean the same.
 
     Raises:
@@ -49,6 +50,8 @@ def specs_here(wanted: list[str], *, seed: int) -> tuple[Spec, ...]:
     for item in wanted:
         read = load_specs(Path(item), seed=seed) if item.endswith(_FILES) else parse_specs(item, seed=seed)
         parts.extend(read)
+    if weights:
+        parts = [validated(Spec, **spec.model_dump() | {"control_weights": weights}) for spec in parts]
     return tuple({spec.identity: spec for spec in parts}.values())
 
 

@@ -1,7 +1,8 @@
 """The nouns of worldgen: frozen values, numpy and pydantic only.
 
 Values that hold arrays are frozen dataclasses compared by identity; values that are written to disk
-or sent over a wire are frozen pydantic models with a canonical digest. Names are loaded when they are first used: the client needs few of them.
+or sent over a wire are frozen pydantic models with a canonical digest.
+Names are loaded when they are first used.
 """
 
 from importlib import import_module
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         ControlKind,
         ControlMap,
         ControlRef,
+        MaskRef,
     )
     from worldgen.datatypes.geometry import Geometry, GeometryRef, Origin, Origins
     from worldgen.datatypes.labels import (
@@ -80,6 +82,7 @@ _HOMES = {
     "IgnoreRegion": "labels",
     "Keep": "spec",
     "Labels": "labels",
+    "MaskRef": "control",
     "MapElement": "scene",
     "Material": "material",
     "Matrix4": "scene",
@@ -136,6 +139,7 @@ __all__ = [
     "Keep",
     "Labels",
     "MapElement",
+    "MaskRef",
     "Material",
     "Matrix4",
     "ModelProfile",

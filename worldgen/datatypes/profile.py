@@ -25,6 +25,8 @@ class ModelProfile(Value):
     kind: Literal["physics", "diffusion", "remote", "fake"]
     title: str = ""
     """One line for people."""
+    note: str = ""
+    """What has to be said wherever its results are shown."""
     needs: frozenset[Need]
     control_kinds: frozenset[ControlKind] = frozenset()
     default_controls: tuple[ControlKind, ...] = ()

@@ -69,12 +69,16 @@ class PlacementSettings(Value):
     """Compile the layers of the generation tower."""
     vae_tiling: bool = False
     """Decode in tiles: two thirds less memory at the peak, a little slower."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Of torch on the host; 0: as many as it was given, and no more than there are physical cores."""
 
 
 class Cosmos3Settings(Value):
     """One Cosmos 3 checkpoint as a world model."""
 
     title: str
+    note: str = ""
+    """What has to be said wherever its results are shown."""
     weights: str
     """Name in checkpoints/manifest.toml."""
     license: str
@@ -121,6 +125,7 @@ class Cosmos3Settings(Value):
             checkpoint=checkpoint_of(self.weights),
             kind="diffusion",
             title=self.title,
+            note=self.note,
             needs=frozenset({"controls"}),
             control_kinds=frozenset(self.controls),
             default_controls=self.default_controls,
