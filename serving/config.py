@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.http_config import HttpConfig
+
 
 class ServiceConfig(BaseModel):
     """One machine, one world model: the slice that the full service grows from."""
@@ -23,11 +25,21 @@ class ServiceConfig(BaseModel):
     max_queued_jobs: int = 64
     generator_cpus: float = 1.0
     critic_cpus: float = 0.5
+    keep_jobs_days: float = Field(default=30.0, gt=0)
+    http: HttpConfig = HttpConfig()
+    """Keys, limits, and where sources may come from."""
+    database: str = ""
+    """Address of the store; empty: SQLite beside the results."""
 
     @property
     def scratch(self) -> Path:
         """Arrays that travel between replicas by reference."""
         return self.out / "scratch"
+
+    @property
+    def database_url(self) -> str:
+        """Where jobs and keys are kept."""
+        return self.database or f"sqlite:///{self.out / 'service.db'}"
 
     @property
     def blobs(self) -> Path:

@@ -10,17 +10,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from worldgen.assembly import augment, judge
-    from worldgen.client import Client
+    from worldgen.client import AsyncClient, Client
     from worldgen.datatypes import Spec
 
 _HOMES = {
     "augment": "worldgen.assembly",
     "judge": "worldgen.assembly",
+    "AsyncClient": "worldgen.client",
     "Client": "worldgen.client",
     "Spec": "worldgen.datatypes",
 }
 
-__all__ = ["Client", "Spec", "__version__", "augment", "judge"]
+__all__ = ["AsyncClient", "Client", "Spec", "__version__", "augment", "judge"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 -- whatever the name stands for

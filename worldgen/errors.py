@@ -223,6 +223,8 @@ class ServiceError(WorldgenError):
             "not_found",
             "invalid",
             "busy",
+            "conflict",
+            "too_large",
             "failed",
             "timeout",
             "bad_answer",

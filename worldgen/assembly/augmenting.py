@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,10 @@ from worldgen.assembly.captioning import with_prompts
 from worldgen.assembly.specs import Specs, specs_of
 from worldgen.assembly.wiring import assembled
 from worldgen.catalog import Catalog, FileDigests, Published
+from worldgen.catalog.augmented import Augmented, findings_json, variant_json
 from worldgen.chat import Chat, ChatSettings
 from worldgen.config import validated
-from worldgen.datatypes import ControlKind, Failure, Outcome, Progress, Source, Spec, Variant, Verdict
+from worldgen.datatypes import ControlKind, Failure, Outcome, Progress, Source, Spec, Variant
 from worldgen.errors import OutputError
 from worldgen.media.video import sha256_of
 from worldgen.models.choice import default_model
@@ -24,65 +25,6 @@ from worldgen.report import write_report
 from worldgen.sources.labels import write_coco, write_openlabel
 from worldgen.sources.masks import with_masks
 from worldgen.sources.open import open_source
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Augmented:
-    """What `augment` returns: every variant, also those made by earlier runs."""
-
-    variants: tuple[Variant, ...]
-    failures: tuple[Failure, ...]
-    folders: dict[str, Path]
-    """Variant id -> its folder."""
-    report: Path | None
-    seconds: float
-    reused: int = 0
-    """How many had been made before."""
-    notes: tuple[str, ...] = ()
-    """Where a rewriter's prompts were not used, and why."""
-
-    def __iter__(self) -> Iterator[Variant]:
-        """Iterate over the variants."""
-        return iter(self.variants)
-
-    def __len__(self) -> int:
-        """Count the variants."""
-        return len(self.variants)
-
-    @property
-    def accepted(self) -> tuple[Variant, ...]:
-        """Those that may be trained on without a look."""
-        return tuple(v for v in self.variants if v.verdict.accepted)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the stable fields of ``worldgen augment --json``."""
-        return {
-            "variants": [variant_json(v, self.folders.get(v.id)) for v in self.variants],
-            "failures": [f.model_dump(mode="json") for f in self.failures],
-            "report": str(self.report) if self.report else None,
-            "seconds": round(self.seconds, 3),
-        }
-
-
-def variant_json(variant: Variant, folder: Path | None) -> dict[str, Any]:
-    """Return a variant in the command line's stable fields."""
-    video = folder / "variant.mp4" if folder else Path(variant.candidate.video.uri)
-    return {
-        "id": variant.id,
-        "spec": variant.spec.model_dump(mode="json", exclude_none=True),
-        "model": variant.provenance.model,
-        "verdict": variant.verdict.state,
-        "recognised": variant.verdict.recognised,
-        "findings": findings_json(variant.verdict),
-        "video": str(video),
-        "labels": str(folder / "labels.coco.json") if folder and variant.labels else None,
-        "provenance": str(folder / "provenance.json") if folder else None,
-    }
-
-
-def findings_json(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return findings in the command line's stable fields."""
-    return [f.model_dump(mode="json") for f in verdict.findings]
 
 
 @dataclass(slots=True)
@@ -116,6 +58,19 @@ class Options:
     report_page: bool = True
     variants_in_flight: int = 2
 
+
+__all__ = [
+    "Augmented",
+    "Observe",
+    "Options",
+    "augment",
+    "augment_async",
+    "findings_json",
+    "publish",
+    "source_of",
+    "variant_json",
+    "write_results_page",
+]
 
 Observe = Callable[[str, str, Progress | Outcome | None], None]
 """Called as (variant id, spec name, progress | outcome | None when reused)."""

@@ -5,7 +5,8 @@
 
 from worldgen.catalog.catalog import Catalog
 from worldgen.catalog.folder import Published, Writer
-from worldgen.catalog.record import Record, folder_name
+from worldgen.catalog.record import Record
 from worldgen.catalog.sources import FileDigests
+from worldgen.datatypes.naming import folder_name
 
 __all__ = ["Catalog", "FileDigests", "Published", "Record", "Writer", "folder_name"]

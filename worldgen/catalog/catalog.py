@@ -12,6 +12,7 @@ The folder of a variant is its own index: a look-up by id is one listing, and th
 disagree with the files.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -20,9 +21,10 @@ from pydantic import BaseModel, ValidationError
 
 from worldgen.catalog.files import commit_folder, partial_folder, replace_json, sha256_of, sweep
 from worldgen.catalog.folder import Published, Writer, difference, fill_folder, read_value
-from worldgen.catalog.record import FORMAT_VERSION, Record, folder_name
+from worldgen.catalog.record import FORMAT_VERSION, Record
 from worldgen.catalog.sources import SourceShelf
 from worldgen.datatypes import Audit, Failure, Labels, Provenance, Source, Variant, Verdict, digest
+from worldgen.datatypes.naming import folder_name
 from worldgen.errors import OutputError, PublishError, boundary, disk_errors
 
 _MARK: Final = "worldgen-catalog"
@@ -139,6 +141,15 @@ class Catalog:
     def entries(self) -> Iterator[Published]:
         """Yield every variant, in the order of folder names; videos and labels stay closed."""
         for path in sorted(self._variants.glob("*/variant.json")):
+            yield Published(folder=path.parent, record=read_value(path, Record), is_new=False)
+
+    def entries_by_id(self, after: str = "") -> Iterator[Published]:
+        """Yield the variants whose ids follow `after`, in the order of their ids, for lists in pages."""
+        if not self._variants.is_dir():
+            return
+        names = (name for name in os.listdir(self._variants) if name[-12:] > after[:12])
+        for name in sorted(names, key=lambda name: name[-12:]):
+            path = self._variants / name / "variant.json"
             yield Published(folder=path.parent, record=read_value(path, Record), is_new=False)
 
     def failures(self) -> tuple[Failure, ...]:

@@ -12,6 +12,7 @@ from worldgen.cli import (
     demo,
     doctor,
     judge,
+    keys,
     listings,
     models,
     results,
@@ -61,6 +62,7 @@ for module in (
     results,
     demo,
     serve,
+    keys,
     doctor,
     bench,
 ):

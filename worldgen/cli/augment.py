@@ -1,6 +1,8 @@
 """`worldgen augment`: a clip and specs in, judged variants out."""
 
 import asyncio
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,7 +127,10 @@ def augment_command(
     ] = "",
     settings: SetOption = None,
     seed: Annotated[int, typer.Option(help="Same seed, same frames.")] = 0,
-    server: Annotated[str | None, typer.Option(help="Run on a worldgen server instead of here.")] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Run on a worldgen server instead of here; its key is read from WORLDGEN_KEY."),
+    ] = None,
     strict: Annotated[bool, typer.Option(help="Exit with 3 when a variant was not accepted.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made and how long.")] = False,
     as_json: JsonOption = False,
@@ -137,16 +142,42 @@ def augment_command(
     Running the same command again makes only what is missing. Exit codes: 0 done, 1 a variant failed,
     2 bad usage or input, 3 with --strict when a variant was not accepted.
     """
-    from worldgen.assembly import Options, augment_async
-    from worldgen.models.parameters import read_parameters
-
     wanted = [*([specs] if specs else []), *(variants or []), *(preset or [])] or ["fog, heavy rain, night"]
     with reporting(as_json):
         if server:
-            from worldgen.cli.remote import augment_on_server
-
-            augment_on_server(server, clip, wanted, out, seed=seed, as_json=as_json)
+            local = {
+                "--set": settings,
+                "--depth": depth,
+                "--caption": caption,
+                "--rewriter": rewriter,
+                "--allow-egress": allow_egress,
+                "--control": control,
+                "--mask": mask,
+                "--fps": fps,
+                "--condition": condition,
+            }
+            result = _on_server(
+                local,
+                out,
+                dry_run=dry_run,
+                as_json=as_json,
+                server=server,
+                clip=clip,
+                wanted=wanted,
+                weights={kind: _number(kind, text) for kind, text in _by_kind("--weight", weight)},
+                model=model,
+                seed=seed,
+                camera=camera,
+                labels=labels,
+                calibration=calibration,
+            )
+            if result is None:
+                return
+            _end(result, strict=strict, as_json=as_json)
             return
+        from worldgen.assembly import Options, augment_async
+        from worldgen.models.parameters import read_parameters
+
         options = Options(
             model=model,
             parameters=read_parameters(settings),
@@ -172,15 +203,42 @@ def augment_command(
         bars = Bars(len(specs_of(wanted, seed=seed)), quiet=as_json)
         with bars.progress:
             result = asyncio.run(augment_async(clip, wanted, out=out, options=options, observe=bars))
-        if as_json:
-            print_json(result.to_json())
-        else:
-            show(result)
-    faults = [f for f in result.failures if not f.is_expected]
-    if faults:
+        _end(result, strict=strict, as_json=as_json)
+
+
+def _end(result: Any, *, strict: bool, as_json: bool) -> None:  # noqa: ANN401 -- Augmented; see `show`
+    """Print the outcome, and leave with the exit code that says how it went."""
+    if as_json:
+        print_json(result.to_json())
+    else:
+        show(result)
+    if any(not failure.is_expected for failure in result.failures):
         raise typer.Exit(1)
     if strict and len(result.accepted) < len(result.variants):
         raise typer.Exit(3)
+
+
+def _on_server(
+    local: Mapping[str, object],
+    out: Path,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    wanted: list[str],
+    weights: dict[ControlKind, float],
+    **order: Any,  # noqa: ANN401 -- those of Order
+) -> Any:  # noqa: ANN401 -- Augmented; see `show`
+    """Run on a server, or with `dry_run` say what would be run; None after that."""
+    from worldgen.cli.remote import Order, augment_on_server, estimate_on_server, refuse_local, specs_here
+
+    refuse_local(local)
+    # typer has made a path of an address, and so one slash of two.
+    clip = re.sub(r"^(https|s3):/+", r"\1://", str(order.pop("clip")))
+    asked = Order(clip=clip, specs=specs_here(wanted, weights, seed=order["seed"]), **order)
+    if not dry_run:
+        return augment_on_server(asked, out, quiet=as_json)
+    _show_estimate(estimate_on_server(asked), as_json=as_json)
+    return None
 
 
 def _by_kind(option: str, given: list[str] | None) -> list[tuple[ControlKind, str]]:
@@ -256,7 +314,10 @@ def show(result: Any) -> None:  # noqa: ANN401 -- Augmented; importing it here w
 def _estimate(clip: Path, wanted: list[str], options: Any, *, as_json: bool) -> None:  # noqa: ANN401
     from worldgen.assembly import estimate
 
-    estimated = estimate(clip, wanted, options)
+    _show_estimate(estimate(clip, wanted, options), as_json=as_json)
+
+
+def _show_estimate(estimated: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(estimated)
         return
@@ -266,10 +327,11 @@ def _estimate(clip: Path, wanted: list[str], options: Any, *, as_json: bool) -> 
     for row in estimated["variants"]:
         table.add_row(row["spec"], row["outcome"])
     console.print(table)
-    console.print(
-        f"about {estimated['seconds']:.0f} s and {estimated['megabytes']:.0f} MB; nothing was written",
-        highlight=False,
-    )
+    if estimated.get("server"):
+        said = f"{estimated['upload_megabytes']:.1f} MB to upload to {estimated['server']}; nothing was sent"
+    else:
+        said = f"about {estimated['seconds']:.0f} s and {estimated['megabytes']:.0f} MB; nothing was written"
+    console.print(said, highlight=False)
 
 
 def control_kind(name: str | None) -> ControlKind | None:
