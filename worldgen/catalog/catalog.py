@@ -12,7 +12,7 @@ The folder of a variant is its own index: a look-up by id is one listing, and th
 disagree with the files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -136,9 +136,15 @@ class Catalog:
             provenance=read_value(found.provenance, Provenance),
         )
 
-    def entries(self) -> Iterator[Published]:
-        """Yield every variant, in the order of folder names; videos and labels stay closed."""
+    def entries(self, *, known: Container[str] = frozenset()) -> Iterator[Published]:
+        """Yield every variant, in the order of folder names; videos and labels stay closed.
+
+        Args:
+            known: Names of folders that are left out: a published variant never changes.
+        """
         for path in sorted(self._variants.glob("*/variant.json")):
+            if path.parent.name in known:
+                continue
             yield Published(folder=path.parent, record=read_value(path, Record), is_new=False)
 
     def failures(self) -> tuple[Failure, ...]:
@@ -167,6 +173,10 @@ class Catalog:
         """Read what people said about a variant, in the order in which they said it."""
         found = (read_value(path, Audit) for path in (self._audits / variant_id).glob("[!.]*.json"))
         return tuple(sorted(found, key=lambda audit: (audit.at, audit.by)))
+
+    def audited_ids(self) -> frozenset[str]:
+        """Name the variants that anybody has said something about."""
+        return frozenset(path.name for path in self._audits.glob("[!.]*"))
 
     def add_audits(self, audits: tuple[Audit, ...]) -> tuple[Audit, ...]:
         """Store what people said, one file each: nothing is ever changed, and the same is stored once.

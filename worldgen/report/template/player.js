@@ -96,15 +96,27 @@ function selectFinding(k) {
 }
 
 function show(variant) {
-  current = variant;
   selected = -1;
+  describe(variant);
   zoomTo(false);
+  if (current.video) pair.load(current);
+  else { pair.pause(); pair.frames = 0; $("frame").textContent = ""; }
+  layout(current.source || !current.video ? (layout.last || "wipe") : "variant");
+  showPlaying();
+  scrollTo(0, 0);
+  $("player-title").focus({ preventScroll: true });
+}
+
+// All that is said of a variant; what a blind audit hides is empty until it is told.
+function describe(variant) {
+  current = variant;
   document.title = `${current.title} - worldgen`;
   $("player-title").textContent = current.title;
   $("source-tag").textContent = current.sourceTag;
-  const badge = make("span", { class: `badge ${current.state}` }, icon(current.state), current.state);
-  $("player-badge").replaceChildren(badge);
-  $("player-details").textContent = [...current.details, `${current.width || "?"}x${current.height || "?"}`, `${current.frames} frames`, current.sourceName, `made by ${current.model}`, ...(current.superseded ? ["earlier run"] : [])].join(" \u00b7 ");
+  const badge = current.state ? [make("span", { class: `badge ${current.state}` }, icon(current.state), current.state)] : [];
+  $("player-badge").replaceChildren(...badge);
+  const maker = current.model ? [`made by ${current.model}`] : [];
+  $("player-details").textContent = [...current.details, `${current.width || "?"}x${current.height || "?"}`, `${current.frames} frames`, current.sourceName, ...maker, ...(current.superseded ? ["earlier run"] : [])].join(" \u00b7 ");
   $("stage").style.setProperty("--ratio", `${current.width || 16} / ${current.height || 9}`);
   $("seek").max = Math.max(0, current.frames - 1);
   const note = current.blocked ? `No picture: ${current.blocked}` : "";
@@ -116,12 +128,6 @@ function show(variant) {
   fillStrips(current, (frame) => stepBy(frame - pair.frame));
   fillProvenance(current);
   showAudit(current);
-  if (current.video) pair.load(current);
-  else { pair.pause(); pair.frames = 0; $("frame").textContent = ""; }
-  layout(current.source || !current.video ? (layout.last || "wipe") : "variant");
-  showPlaying();
-  scrollTo(0, 0);
-  $("player-title").focus({ preventScroll: true });
 }
 
 $("play").addEventListener("click", togglePlay);

@@ -1,0 +1,7 @@
+"""The page at `/`: submit, watch, compare, audit. Server-rendered; asks nothing of any other address."""
+
+from serving.web.backend import Backend, Principal
+from serving.web.routes import add_page
+from serving.web.session import COOKIE, Sessions, session_of
+
+__all__ = ["COOKIE", "Backend", "Principal", "Sessions", "add_page", "session_of"]
