@@ -63,7 +63,7 @@ def add_audits(router: APIRouter, site: Site) -> None:
             raise ServiceError(message, reason="invalid") from exc
         if site.backend.keys_on:
             asked = asked.model_copy(update={"by": who.name})
-        await site.backend.audit(who, variant_id, asked)
+        await site.backend.audit(request, who, variant_id, asked)
         # Decided: now the verdict may be seen, and with it whatever was hidden.
         data = await asyncio.to_thread(site.shelf.variant, variant_id)
         return JSONResponse(data, headers=HEADERS)

@@ -59,8 +59,8 @@ class Backend(Protocol):
         """
         ...
 
-    async def submit(self, principal: Principal, body: JobRequest, idempotency_key: str) -> JobStatus:
-        """Check and queue, as ``POST /v1/jobs`` does.
+    async def submit(self, request: Request, principal: Principal, body: JobRequest) -> JobStatus:
+        """Check and queue, as ``POST /v1/jobs`` does, once per Idempotency-Key of the request's headers.
 
         Raises:
             WorldgenError: The request cannot be taken; nothing was queued.
@@ -86,7 +86,7 @@ class Backend(Protocol):
         """
         ...
 
-    async def cancel(self, principal: Principal, job_id: str) -> JobStatus:
+    async def cancel(self, request: Request, principal: Principal, job_id: str) -> JobStatus:
         """Stop a job."""
         ...
 
@@ -94,7 +94,9 @@ class Backend(Protocol):
         """Say which of these variants the principal may see."""
         ...
 
-    async def audit(self, principal: Principal, variant_id: str, body: AuditRequest) -> Audit:
+    async def audit(
+        self, request: Request, principal: Principal, variant_id: str, body: AuditRequest
+    ) -> Audit:
         """Store what a person says of a variant.
 
         Raises:

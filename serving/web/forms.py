@@ -39,11 +39,11 @@ _EXACT: Final[tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...]] = (
     (
         "Road and lens",
         (
-            ("wetness", "Wetness of the road", "0 to 1", "any"),
-            ("snow_cover", "Snow on the ground", "0 to 1", "any"),
-            ("sand_cover", "Sand on the road", "0 to 1", "any"),
-            ("spray", "Spray of vehicles", "0 to 1", "any"),
-            ("lens_drops", "Drops on the lens", "0 to 1", "any"),
+            ("wetness", "Wetness of the road", "", "any"),
+            ("snow_cover", "Snow on the ground", "", "any"),
+            ("sand_cover", "Sand on the road", "", "any"),
+            ("spray", "Spray of vehicles", "", "any"),
+            ("lens_drops", "Drops on the lens", "", "any"),
         ),
     ),
 )

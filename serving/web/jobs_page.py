@@ -61,7 +61,7 @@ def add_jobs(router: APIRouter, site: Site) -> None:
     @router.post("/jobs/{job_id}/cancel")
     async def cancel(request: Request, job_id: str) -> Response:
         who = await site.who(request, "submit")
-        status = await site.backend.cancel(who, job_id)
+        status = await site.backend.cancel(request, who, job_id)
         return site.page(request, "job_row.html.j2", who, job=status, final=FINAL)
 
     async def _job(request: Request, who: Principal, job_id: str) -> HTMLResponse:

@@ -19,6 +19,11 @@ from worldgen.report.words import details_of, label_of, title_of
 FILTERS: Final = ("state", "label", "model", "sourceKey", "audit")
 """What a gallery can be narrowed by; each may be given several times."""
 
+_TOLD: Final = (
+    *("id", "spec", "title", "label", "details", "sourceKey", "sourceName", "sourceTag", "video", "source"),
+    *("thumbnail", "frames", "fps", "width", "height", "times", "sourceTimes", "labels"),
+)
+"""What a blind auditor is told of a variant."""
 _SAID: Final = {"accept": "accepted by people", "reject": "rejected by people", "unsure": "people unsure"}
 
 
@@ -128,20 +133,7 @@ def facets(cards: list[Json]) -> dict[str, Any]:
 
 def blinded(data: Json) -> Json:
     """Leave out of a variant's data what would tell the verdict, the model, or what others said."""
-    kept: tuple[str, ...] = (
-        "id",
-        "spec",
-        "title",
-        "label",
-        "details",
-        "sourceKey",
-        "sourceName",
-        "sourceTag",
-        "video",
-        "source",
-    )
-    kept += ("thumbnail", "frames", "fps", "width", "height", "times", "sourceTimes", "labels")
-    shown = {name: data[name] for name in kept}
+    shown = {name: data[name] for name in _TOLD}
     empty: Json = {"state": "", "model": "", "recognised": "", "blocked": "", "madeBy": "", "scale": ""}
     lists: Json = {name: [] for name in ("findings", "unusable", "provenance", "files", "audits")}
     return {**shown, **empty, **lists, "created": "", "superseded": False, "blind": True}

@@ -38,5 +38,5 @@ def add_submit(router: APIRouter, site: Site) -> None:
         who = await site.who(request, "submit")
         form = await request.form(max_files=0, max_fields=400)
         body = request_of(form)
-        status = await site.backend.submit(who, body, str(form.get("idempotency_key", ""))[:200])
+        status = await site.backend.submit(request, who, body)
         return Response(status_code=204, headers={"HX-Redirect": f"/jobs/{status.id}", **HEADERS})

@@ -40,9 +40,21 @@ def wait_for_frames(page, wanted: int) -> None:
 def wait_until(page, expression: str, seconds: float = 10) -> None:
     """Wait for something in the page; its security policy refuses Playwright's own way, which needs eval."""
     ends = time.monotonic() + seconds
-    while not page.evaluate(expression):
+    while not _holds(page, expression):
         assert time.monotonic() < ends, f"never came true: {expression}"
         page.wait_for_timeout(30)
+
+
+def _holds(page, expression: str) -> bool:
+    """Evaluate; a page that is just being left for the next one answers nothing."""
+    from playwright.sync_api import Error
+
+    try:
+        return bool(page.evaluate(expression))
+    except Error as gone:
+        if "navigat" in str(gone) or "destroyed" in str(gone):
+            return False
+        raise
 
 
 CONTRAST = """() => {

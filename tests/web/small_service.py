@@ -29,7 +29,7 @@ ALL = frozenset({"submit", "read", "audit"})
 
 @dataclass(frozen=True)
 class Key:
-    owner: str
+    name: str
     scopes: frozenset[str] = ALL
 
 
@@ -70,6 +70,7 @@ class SmallService:
         self.all_jobs: dict[str, Job] = {}
         self.owned: dict[str, set[str]] = {}
         self.uploads = 0
+        self.once: list[str] = []
         self.app = FastAPI()
         self._add_v1()
         add_page(self.app, self)
@@ -83,17 +84,18 @@ class SmallService:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         value = session_of(request)
         name = (
-            self.keys[bearer].owner if bearer in self.keys else self.sessions.key_id(value) if value else None
+            self.keys[bearer].name if bearer in self.keys else self.sessions.key_id(value) if value else None
         )
-        return next((key for key in self.keys.values() if key.owner == name), None)
+        return next((key for key in self.keys.values() if key.name == name), None)
 
     async def sign_in(self, key: str) -> str:
         if key not in self.keys:
             message = "this key is not known here"
             raise ServiceError(message, reason="unauthorized")
-        return self.sessions.issue(self.keys[key].owner)
+        return self.sessions.issue(self.keys[key].name)
 
-    async def submit(self, principal, body: JobRequest, idempotency_key: str) -> JobStatus:
+    async def submit(self, request, principal, body: JobRequest) -> JobStatus:
+        self.once.append(request.headers.get("idempotency-key", ""))
         specs = specs_of(body.specs, seed=body.seed)
         path = self._source(body.source)
         if body.camera:
@@ -109,7 +111,7 @@ class SmallService:
             queue_position=0,
             variants_total=len(specs),
         )
-        job = Job(body, status, principal.owner)
+        job = Job(body, status, principal.name)
         self.all_jobs[status.id] = job
         job.task = asyncio.create_task(self._work(job, path, specs))
         return status
@@ -185,7 +187,7 @@ class SmallService:
         return self.folder / "blobs" / source[5:]
 
     async def jobs(self, principal, *, after=None, limit=20, states=None) -> JobPage:
-        mine = [job.status for job in reversed(self.all_jobs.values()) if job.owner == principal.owner]
+        mine = [job.status for job in reversed(self.all_jobs.values()) if job.owner == principal.name]
         mine = [s for s in mine if states is None or s.state in states]
         start = next((i + 1 for i, s in enumerate(mine) if s.id == after), 0)
         more = mine[start + limit - 1].id if len(mine) > start + limit else None
@@ -193,7 +195,7 @@ class SmallService:
 
     def _job(self, principal, job_id: str) -> Job:
         job = self.all_jobs.get(job_id)
-        if job is None or job.owner != principal.owner:
+        if job is None or job.owner != principal.name:
             message = f"no job {job_id!r}"
             raise ServiceError(message, reason="not_found")
         return job
@@ -201,7 +203,7 @@ class SmallService:
     async def job(self, principal, job_id: str) -> JobStatus:
         return self._job(principal, job_id).status
 
-    async def cancel(self, principal, job_id: str) -> JobStatus:
+    async def cancel(self, request, principal, job_id: str) -> JobStatus:
         job = self._job(principal, job_id)
         if job.status.state not in FINAL:
             job.emit("state", state="cancelled", cancel_requested=True)
@@ -210,10 +212,10 @@ class SmallService:
 
     async def visible(self, principal, variant_ids: Sequence[str]) -> frozenset[str]:
         return frozenset(
-            variant_ids if not self.keys_on else self.owned.get(principal.owner, set()) & set(variant_ids)
+            variant_ids if not self.keys_on else self.owned.get(principal.name, set()) & set(variant_ids)
         )
 
-    async def audit(self, principal, variant_id: str, body) -> Audit:
+    async def audit(self, request, principal, variant_id: str, body) -> Audit:
         found = self.catalog.load(variant_id)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         fields = body.model_dump()

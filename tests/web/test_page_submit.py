@@ -45,6 +45,7 @@ def test_a_clip_is_submitted_watched_and_looked_at(tmp_path, clip, serve, look):
         assert page.locator("#made .card").count() == 2
         assert page.locator("#made h2").all_inner_texts() == ["fog", "my dusk"]
         assert found.uploads == 1
+        assert re.fullmatch("[0-9a-f]{32}", found.once[0])
         (job,) = found.all_jobs.values()
         assert job.request.specs == ("fog", Spec(name="my dusk", sun_elevation_deg=-3, seed=0))
         page.locator("#made .card a").first.click()

@@ -6,9 +6,9 @@ const live = new Map();
 let last = 0;
 let waiting = 0;
 
+// Soon, and once for all that comes until then.
 function refresh() {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => htmx.trigger(job(), "refresh"), 60);
+  waiting ||= setTimeout(() => { waiting = 0; htmx.trigger(job(), "refresh"); }, 150);
 }
 
 function inWords(event) {
@@ -31,8 +31,15 @@ function step(event) {
   }
   row.bar.value = event.steps ? (100 * event.step) / event.steps : 0;
   row.text.textContent = inWords(event);
+  showOverall();
+  if (event.state !== job().dataset.state) refresh();
   if ($("overall-words")) $("overall-words").textContent = inWords(event);
   $("live-section").hidden = false;
+}
+
+function showOverall() {
+  const parts = [...live.values()].reduce((sum, row) => sum + row.bar.value / 100, Number(job().dataset.done));
+  if ($("overall")) $("overall").value = Math.min(100, (100 * parts) / Number(job().dataset.total));
 }
 
 function settle(variantId) {
@@ -60,6 +67,7 @@ function follow() {
   stream.onerror = () => { if (stream.readyState === EventSource.CLOSED && !FINAL.has(job().dataset.state)) setTimeout(() => { refresh(); follow(); }, 2000); };
 }
 follow();
+document.addEventListener("htmx:afterSwap", showOverall);
 document.addEventListener("htmx:afterRequest", (event) => { if (event.target.id === "cancel") refresh(); });
 addEventListener("pagehide", () => stream?.close());
 addEventListener("pageshow", (event) => { if (event.persisted) { refresh(); follow(); } });

@@ -1,6 +1,7 @@
 // The form: what was chosen, the upload by content, and the submission.
 const form = $("submit");
 let stop = null;
+let once = ""; // Sent with the request: pressing twice, or again after a lost answer, makes one job.
 
 // What was chosen.
 function chosenValues() { return [...document.querySelectorAll("#chosen .choice")].map((li) => li.dataset.value); }
@@ -10,7 +11,7 @@ function showChosen() {
   const count = [...document.querySelectorAll("#chosen .choice")].reduce((sum, li) => sum + Number(li.dataset.count), 0);
   $("chosen-count").textContent = count;
   for (const chip of form.querySelectorAll(".chip-button")) chip.setAttribute("aria-pressed", String(values.has(chip.dataset.value)));
-  $("idempotency-key").value = "";
+  once = "";
 }
 
 function unchoose(li) {
@@ -67,7 +68,8 @@ $("drop").addEventListener("drop", (event) => {
   event.preventDefault();
   if (event.dataTransfer.files.length) { $("file").files = event.dataTransfer.files; showFile(); }
 });
-form.addEventListener("input", () => { $("idempotency-key").value = ""; });
+form.addEventListener("input", () => { once = ""; });
+form.addEventListener("htmx:configRequest", (event) => { if (event.target === form && once) event.detail.headers["Idempotency-Key"] = once; });
 
 function progress(words, share) {
   $("upload").hidden = false;
@@ -152,7 +154,7 @@ form.addEventListener("submit", async (event) => {
       const [file] = input.files;
       if (file) form.elements.namedItem(input.dataset.for).value = await upload(file);
     }
-    $("idempotency-key").value ||= [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+    once ||= [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
     progress("Checking the request", 1);
     htmx.trigger(form, "ready");
   } catch (error) {
