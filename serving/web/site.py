@@ -116,7 +116,10 @@ def unwrapped(error: WorldgenError) -> WorldgenError:
 
 
 def status_of(error: WorldgenError) -> int:
-    """Choose the HTTP status of an error."""
+    """Choose the HTTP status of an error; refusals of the ingress carry their own."""
+    own: int | None = getattr(error, "status", None)
+    if own is not None:
+        return own
     if isinstance(error, BadInput):
         return 400
     return 404 if error.reason == "not_found" else _STATUS.get(error.reason, 500)
@@ -136,6 +139,7 @@ def problem(request: Request, error: WorldgenError) -> Response:
         title=HTTPStatus(status).phrase,
         nearest=getattr(error, "nearest", None),
     )
+    answer.headers.update(getattr(error, "headers", {}))
     if is_part(request):
         # Where an element names a place for its errors, they go there; the list it fills stays as it is.
         answer.headers["HX-Retarget"] = request.headers.get("x-errors-to", "#problem")
