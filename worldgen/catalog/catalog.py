@@ -12,7 +12,7 @@ The folder of a variant is its own index: a look-up by id is one listing, and th
 disagree with the files.
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -136,15 +136,16 @@ class Catalog:
             provenance=read_value(found.provenance, Provenance),
         )
 
-    def entries(self, *, known: Container[str] = frozenset()) -> Iterator[Published]:
+    def entries(self, *, known: Mapping[str, object] | None = None) -> Iterator[Published]:
         """Yield every variant, in the order of folder names; videos and labels stay closed.
 
         Args:
             known: Names of folders that are left out: a published variant never changes.
         """
-        for path in sorted(self._variants.glob("*/variant.json")):
-            if path.parent.name in known:
-                continue
+        fresh = (
+            path for path in self._variants.glob("*/variant.json") if path.parent.name not in (known or ())
+        )
+        for path in sorted(fresh):
             yield Published(folder=path.parent, record=read_value(path, Record), is_new=False)
 
     def failures(self) -> tuple[Failure, ...]:
