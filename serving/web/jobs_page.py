@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ from worldgen.wire import FINAL, JobStatus
 
 _SHOWN: Final = 20
 _EVERY_SECONDS: Final = 0.5
+_IDLE_SECONDS: Final = 2.0
+"""Between looks while no job is under way."""
+_HEARTBEAT_SECONDS: Final = 15.0
 _STREAM_SECONDS: Final = 600.0
 """A stream ends after this long and the browser opens another: a replica that drains is not held up."""
 
@@ -83,7 +87,9 @@ def add_jobs(router: APIRouter, site: Site) -> None:
 async def _rows(site: Site, who: Principal) -> AsyncIterator[str]:
     """Send each row of the queue when it has changed; one stream for all jobs, as browsers allow six."""
     sent: dict[str, str] = {}
-    for turn in range(int(_STREAM_SECONDS / _EVERY_SECONDS)):
+    ends = spoken = time.monotonic()
+    ends += _STREAM_SECONDS
+    while time.monotonic() < ends:
         try:
             page = await site.backend.jobs(who, limit=_SHOWN)
         except WorldgenError:
@@ -92,11 +98,13 @@ async def _rows(site: Site, who: Principal) -> AsyncIterator[str]:
             html = row(status)
             if sent.get(status.id) != html:
                 sent[status.id] = html
-                # What the page holds already need not be sent again on the first turn, but may have changed.
+                spoken = time.monotonic()
                 yield f"event: job\ndata: {json.dumps({'id': status.id, 'html': html})}\n\n"
-        if turn % 30 == 29:
+        if time.monotonic() - spoken > _HEARTBEAT_SECONDS:
+            spoken = time.monotonic()
             yield ": still here\n\n"
-        await asyncio.sleep(_EVERY_SECONDS)
+        is_idle = all(status.state in FINAL for status in page.data)
+        await asyncio.sleep(_IDLE_SECONDS if is_idle else _EVERY_SECONDS)
 
 
 def row(status: JobStatus, **more: Any) -> str:  # noqa: ANN401 -- whatever the template shows

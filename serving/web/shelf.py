@@ -1,6 +1,7 @@
 """The shelf: what the gallery shows of every variant; kept in memory, as published variants never change."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ _TOLD: Final = (
     *("thumbnail", "frames", "fps", "width", "height", "times", "sourceTimes", "labels"),
 )
 """What a blind auditor is told of a variant."""
+_TICK_NS: Final = 2_000_000_000
 _SAID: Final = {"accept": "accepted by people", "reject": "rejected by people", "unsure": "people unsure"}
 
 
@@ -88,7 +90,8 @@ class Shelf:
         for entry in self.catalog.entries(known=self._cards):
             self._cards[entry.folder.name] = _card(entry, self.catalog)
         mark_superseded(list(self._cards.values()))
-        self._stamp = stamp
+        # A disk's clock ticks coarsely: what was published in the same tick must not be missed.
+        self._stamp = stamp if time.time_ns() - stamp > _TICK_NS else -1
 
 
 def file_address(variant_id: str, name: str) -> str:

@@ -48,7 +48,10 @@ def test_a_clip_is_submitted_watched_and_looked_at(tmp_path, clip, serve, look):
         assert re.fullmatch("[0-9a-f]{32}", found.once[0])
         (job,) = found.all_jobs.values()
         assert job.request.specs == ("fog", Spec(name="my dusk", sun_elevation_deg=-3, seed=0))
-        page.locator("#made .card a").first.click()
+        page.get_by_role("link", name="Watch them together").click()
+        wait_until(page, "document.getElementById('wall')?.dataset.settled === '0'")
+        assert page.locator("#wall video").count() == 3
+        page.locator("#wall").get_by_role("link", name="fog").click()
         wait_until(page, "document.getElementById('video-variant')?.readyState >= 2")
         assert (
             page.evaluate("[$('video-variant'), $('video-source')].map(v => v.videoWidth).join()")

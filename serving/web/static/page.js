@@ -11,7 +11,7 @@ function rememberBlob(sha256, name) {
   store.set(BLOB_NAMES, JSON.stringify(Object.fromEntries(known)));
 }
 
-function nameBlobs(within = document) {
+function nameBlobs(within) {
   const names = blobNames();
   for (const node of within.querySelectorAll("[data-blob]")) {
     const name = names[node.dataset.blob];
@@ -19,7 +19,7 @@ function nameBlobs(within = document) {
   }
 }
 
-nameBlobs();
+nameBlobs(document);
 document.addEventListener("htmx:load", (event) => nameBlobs(event.target));
 document.addEventListener("htmx:sendError", () => say("The server does not answer"));
 document.addEventListener("htmx:responseError", (event) => {

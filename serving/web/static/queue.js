@@ -6,6 +6,8 @@ function replaceRow({ id, html }) {
   holder.innerHTML = html;
   const fresh = holder.content.querySelector("li");
   const old = $(`job-${id}`);
+  nameBlobs(fresh);
+  if (old?.isEqualNode(fresh)) return;
   if (!old) {
     $("queue").prepend(fresh);
     $("no-jobs").hidden = true;
@@ -18,7 +20,6 @@ function replaceRow({ id, html }) {
     if (ended && was !== fresh.dataset.state) say(`A job ${ended}`);
   }
   htmx.process(fresh);
-  nameBlobs(fresh);
 }
 
 let stream = null;
