@@ -19,6 +19,11 @@ class Principal(Protocol):
         ...
 
     @property
+    def sees(self) -> str | None:
+        """Whose jobs and variants it sees; None: everybody's."""
+        ...
+
+    @property
     def scopes(self) -> frozenset[Scope]:
         """What the key may do."""
         ...

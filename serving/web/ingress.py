@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 
+from serving.web.backend import Principal
 from serving.web.routes import add_page
 from serving.web.session import Sessions
 from worldgen.catalog import Catalog
@@ -63,14 +64,14 @@ class IngressBackend:
             raise ServiceError(message, reason="unauthorized")
         return self._sessions.issue(found.id)
 
-    async def submit(self, request: Request, principal: "Key", body: JobRequest) -> JobStatus:
+    async def submit(self, request: Request, principal: Principal, body: JobRequest) -> JobStatus:
         """Check and accept, once per Idempotency-Key."""
         del principal  # The service asks the request.
         return (await self._service.submit(request, body, "jobs")).status
 
     async def jobs(
         self,
-        principal: "Key",
+        principal: Principal,
         *,
         after: str | None = None,
         limit: int = 20,
@@ -82,11 +83,11 @@ class IngressBackend:
             store.page, owner=principal.sees, after=after, limit=limit, states=states
         )
 
-    async def job(self, principal: "Key", job_id: str) -> JobStatus:
+    async def job(self, principal: Principal, job_id: str) -> JobStatus:
         """Say what a job is doing."""
         return await asyncio.to_thread(self._service.backend.jobs.get, job_id, owner=principal.sees)
 
-    async def cancel(self, request: Request, principal: "Key", job_id: str) -> JobStatus:
+    async def cancel(self, request: Request, principal: Principal, job_id: str) -> JobStatus:
         """Stop a job."""
         backend = self._service.backend
         found = await asyncio.to_thread(backend.jobs.request_cancel, job_id, owner=principal.sees)
@@ -94,14 +95,16 @@ class IngressBackend:
         await self._service.log(request, "job.cancel", job_id)
         return found
 
-    async def visible(self, principal: "Key", variant_ids: Sequence[str]) -> frozenset[str]:
+    async def visible(self, principal: Principal, variant_ids: Sequence[str]) -> frozenset[str]:
         """Say which of these variants the principal's jobs made."""
         if principal.sees is None or not self.keys_on:
             return frozenset(variant_ids)
         owned = await asyncio.to_thread(self._owned, principal.sees)
         return owned.intersection(variant_ids)
 
-    async def audit(self, request: Request, principal: "Key", variant_id: str, body: AuditRequest) -> Audit:
+    async def audit(
+        self, request: Request, principal: Principal, variant_id: str, body: AuditRequest
+    ) -> Audit:
         """Store what a person says of a variant; the page has written the key's name into it."""
         del principal
         found = await asyncio.to_thread(self.catalog.find, variant_id)

@@ -32,6 +32,10 @@ class Key:
     name: str
     scopes: frozenset[str] = ALL
 
+    @property
+    def sees(self) -> str | None:
+        return self.name
+
 
 @dataclass
 class Job:
