@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from serving.web.backend import Principal
-from serving.web.shelf import chosen_filters, facets, narrowed
+from serving.web.shelf import chosen_filters, facets, narrowed, notes_of
 from serving.web.site import Site
 from worldgen.errors import ServiceError
 from worldgen.report.data import Json
@@ -40,6 +40,7 @@ def add_gallery(router: APIRouter, site: Site) -> None:
         context: dict[str, Any] = {
             "cards": shown,
             "total": len(found),
+            "notes": notes_of(found),
             "of": len([c for c in cards if not c["superseded"] or "earlier" in filters]),
             "query": query,
             "filters": filters,

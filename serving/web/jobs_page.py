@@ -71,7 +71,9 @@ def add_jobs(router: APIRouter, site: Site) -> None:
     async def _job(request: Request, who: Principal, job_id: str) -> HTMLResponse:
         status = await site.backend.job(who, job_id)
         template = "job_part.html.j2" if "hx-request" in request.headers else "job.html.j2"
-        return site.page(request, template, who, job=status, final=FINAL)
+        model = status.model or site.backend.default_model
+        notes = [profile.note for profile in site.backend.models() if profile.name == model and profile.note]
+        return site.page(request, template, who, job=status, final=FINAL, notes=notes)
 
     @router.get("/queue/events")
     async def events(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The shelf: what the gallery shows of every variant; kept in memory, as published variants never change."""
 
+import json
 import threading
 import time
 from collections import Counter
@@ -134,6 +135,11 @@ def facets(cards: list[Json]) -> dict[str, Any]:
     }
 
 
+def notes_of(cards: Iterable[Json]) -> list[str]:
+    """Collect what world models say has to be said wherever their results are shown."""
+    return sorted({card["note"] for card in cards} - {""})
+
+
 def blinded(data: Json) -> Json:
     """Leave out of a variant's data what would tell the verdict, the model, or what others said."""
     shown = {name: data[name] for name in _TOLD}
@@ -145,6 +151,7 @@ def blinded(data: Json) -> Json:
 def _card(entry: Published, catalog: Catalog) -> Json:
     record = entry.record
     verdict = read_value(entry.folder / "verdict.json", Verdict)
+    provenance = json.loads((entry.folder / "provenance.json").read_bytes())
     source = catalog.source(record.source_sha256)
     uri = source.uri if source is not None else ""
     return {
@@ -156,6 +163,7 @@ def _card(entry: Published, catalog: Catalog) -> Json:
         "details": list(details_of(record.spec)),
         "state": record.state,
         "model": record.model,
+        "note": str(provenance.get("model_note", "")),
         "recognised": verdict.recognised.replace("_", " "),
         "sourceKey": record.source_sha256[:16],
         "sourceName": Path(uri).name or uri or record.source_sha256[:12],

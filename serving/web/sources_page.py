@@ -7,6 +7,7 @@ from fastapi.responses import FileResponse, RedirectResponse
 
 from serving.web.gallery import current, visible_cards
 from serving.web.render import HEADERS
+from serving.web.shelf import notes_of
 from serving.web.site import Site
 from worldgen.errors import ServiceError
 
@@ -32,4 +33,4 @@ def add_sources(router: APIRouter, site: Site) -> None:
         cards = [c for c in current(await visible_cards(site, who)) if c["sourceKey"] == key and c["video"]]
         if not cards:
             return RedirectResponse("/gallery", status_code=303, headers=HEADERS)
-        return site.page(request, "wall.html.j2", who, cards=cards, source=cards[0])
+        return site.page(request, "wall.html.j2", who, cards=cards, source=cards[0], notes=notes_of(cards))

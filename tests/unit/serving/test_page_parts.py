@@ -9,7 +9,7 @@ from starlette.datastructures import FormData, QueryParams
 from serving.web import Sessions
 from serving.web.forms import exact_fields, read_exact, read_words, request_of, word_groups
 from serving.web.plots import histograms
-from serving.web.shelf import Shelf, blinded, chosen_filters, facets, narrowed
+from serving.web.shelf import Shelf, blinded, chosen_filters, facets, narrowed, notes_of
 from serving.web.signin import own_path
 from tests.situations_results import a_set_of_results, one_variant
 from worldgen.catalog import Catalog
@@ -140,6 +140,16 @@ def test_cards_can_be_narrowed_and_counted(catalog):
     query = QueryParams("state=rejected&state=review&label=fog&nothing=1")
     assert [card["title"] for card in narrowed(cards, chosen_filters(query))] == ["dense fog"]
     assert len(narrowed(cards, {})) == 6
+
+
+def test_what_a_world_model_wants_said_stands_under_its_results(tmp_path):
+    results = Catalog(tmp_path / "out")
+    source, variant = one_variant(tmp_path)
+    provenance = variant.provenance.model_copy(update={"model_note": "Built on somebody's model."})
+    results.publish(variant.model_copy(update={"provenance": provenance}), source)
+    other, plain = one_variant(tmp_path, seed=2)
+    results.publish(plain, other)
+    assert notes_of(Shelf(results).cards()) == ["Built on somebody's model."]
 
 
 def test_blind_data_says_nothing_of_verdict_model_or_others(catalog):
