@@ -1,8 +1,9 @@
 "use strict";
-// The sha256 of a file, read in pieces, off the page's thread. The browser's own digest takes a whole file at
-// once and only exists on https; this one runs everywhere (FIPS 180-4).
-const K = new Uint32Array(64);
-const H = new Uint32Array(8);
+// The sha256 of a file, off the page's thread. The browser's own digest takes a whole file at once and only
+// exists on https and on this machine; what it cannot do is read in pieces by this one (FIPS 180-4).
+const WHOLE = 256 * 2 ** 20; // Bytes that may be held at once.
+const K = new Int32Array(64); // Signed, as the engine computes: unsigned words would be kept as doubles.
+const H = new Int32Array(8);
 (() => {
   let found = 0;
   for (let n = 2; found < 64; n += 1) {
@@ -10,7 +11,7 @@ const H = new Uint32Array(8);
     for (let d = 2; d * d <= n; d += 1) if (n % d === 0) { isPrime = false; break; }
     if (!isPrime) continue;
     // The first 32 bits of the fractional parts of roots of the first primes.
-    const bits = (root) => ((root - Math.floor(root)) * 2 ** 32) >>> 0;
+    const bits = (root) => ((root - Math.floor(root)) * 2 ** 32) | 0;
     if (found < 8) H[found] = bits(Math.sqrt(n));
     K[found] = bits(Math.cbrt(n));
     found += 1;
@@ -18,7 +19,7 @@ const H = new Uint32Array(8);
 })();
 
 class Sha256 {
-  #state = Uint32Array.from(H);
+  #state = Int32Array.from(H);
   #words = new Int32Array(64);
   #rest = new Uint8Array(64);
   #filled = 0;
@@ -48,7 +49,7 @@ class Sha256 {
     view.setUint32(pad.length - 8, Math.floor(length / 2 ** 29));
     view.setUint32(pad.length - 4, (length * 8) >>> 0);
     this.update(pad);
-    return [...this.#state].map((word) => word.toString(16).padStart(8, "0")).join("");
+    return [...this.#state].map((word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
   }
 
   #block(bytes, start) {
@@ -65,7 +66,7 @@ class Sha256 {
       w[i] = (w[i - 16] + s0 + w[i - 7] + s1) | 0;
     }
     const s = this.#state;
-    let [a, b, c, d, e, f, g, h] = s;
+    let a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
     for (let i = 0; i < 64; i += 1) {
       const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
       const t1 = (h + s1 + ((e & f) ^ (~e & g)) + K[i] + w[i]) | 0;
@@ -79,6 +80,13 @@ class Sha256 {
 
 onmessage = async ({ data: file }) => {
   try {
+    postMessage({ done: 0 });
+    // With #pieces this one is used wherever it runs, so that it can be tried.
+    if (self.crypto?.subtle && file.size <= WHOLE && location.hash !== "#pieces") {
+      const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+      postMessage({ sha256: [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("") });
+      return;
+    }
     const sum = new Sha256();
     const size = 4 * 2 ** 20;
     for (let at = 0; at < file.size; at += size) {

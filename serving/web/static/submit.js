@@ -86,7 +86,7 @@ function sha256Of(file) {
     worker.onmessage = ({ data }) => {
       if (data.sha256) end(resolve, data.sha256);
       else if (data.wrong) end(reject, new Error(data.wrong));
-      else progress(`Reading ${file.name}`, data.done / file.size);
+      else progress(`Reading ${file.name}`, data.done / (file.size || 1));
     };
     worker.postMessage(file);
   });
