@@ -138,9 +138,16 @@ class Catalog:
             provenance=read_value(found.provenance, Provenance),
         )
 
-    def entries(self) -> Iterator[Published]:
-        """Yield every variant, in the order of folder names; videos and labels stay closed."""
-        for path in sorted(self._variants.glob("*/variant.json")):
+    def entries(self, *, known: Mapping[str, object] | None = None) -> Iterator[Published]:
+        """Yield every variant, in the order of folder names; videos and labels stay closed.
+
+        Args:
+            known: Names of folders that are left out: a published variant never changes.
+        """
+        fresh = (
+            path for path in self._variants.glob("*/variant.json") if path.parent.name not in (known or ())
+        )
+        for path in sorted(fresh):
             yield Published(folder=path.parent, record=read_value(path, Record), is_new=False)
 
     def entries_by_id(self, after: str = "") -> Iterator[Published]:
@@ -178,6 +185,10 @@ class Catalog:
         """Read what people said about a variant, in the order in which they said it."""
         found = (read_value(path, Audit) for path in (self._audits / variant_id).glob("[!.]*.json"))
         return tuple(sorted(found, key=lambda audit: (audit.at, audit.by)))
+
+    def audited_ids(self) -> frozenset[str]:
+        """Name the variants that anybody has said something about."""
+        return frozenset(path.name for path in self._audits.glob("[!.]*"))
 
     def add_audits(self, audits: tuple[Audit, ...]) -> tuple[Audit, ...]:
         """Store what people said, one file each: nothing is ever changed, and the same is stored once.

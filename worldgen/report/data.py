@@ -1,7 +1,7 @@
 """The page's data: a catalogue as plain values that a script in the page can draw."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -11,6 +11,7 @@ from worldgen.report.protocol import Results, Shown
 from worldgen.report.words import details_of, label_of, made_by, scale_of, title_of
 
 Json: TypeAlias = dict[str, Any]
+Address: TypeAlias = Callable[[Path], str]
 
 _UNEVEN_SECONDS: Final = 0.002
 """Frames that are farther than this from an even rate get their times listed."""
@@ -22,7 +23,7 @@ def link(path: Path, page: Path) -> str:
 
 
 def variant_data(
-    variant: Variant, files: Shown, results: Results, page: Path, tracks: dict[str, Json]
+    variant: Variant, files: Shown, results: Results, address: Address, tracks: dict[str, Json]
 ) -> Json:
     """Describe one variant.
 
@@ -30,7 +31,7 @@ def variant_data(
         variant: As read from the catalogue.
         files: Where its files are.
         results: For its source and audits.
-        page: The HTML file; links are relative to it.
+        address: Of each file, as the page links it.
         tracks: Box geometry by content, shared by all variants of a source; added to.
     """
     provenance = variant.provenance
@@ -49,9 +50,9 @@ def variant_data(
         "sourceKey": provenance.source_sha256[:12],
         "sourceName": Path(provenance.source_uri).name or provenance.source_uri,
         "sourceTag": _source_tag(variant, results),
-        "video": link(files.video, page) if files.video else "",
-        "thumbnail": link(files.thumbnail, page) if files.thumbnail else "",
-        "source": link(source_video, page) if source_video else "",
+        "video": address(files.video) if files.video else "",
+        "thumbnail": address(files.thumbnail) if files.thumbnail else "",
+        "source": address(source_video) if source_video else "",
         "frames": video.frames,
         "fps": video.fps,
         "width": video.width,
@@ -65,7 +66,7 @@ def variant_data(
         "madeBy": made_by(provenance),
         "scale": scale_of(provenance),
         "provenance": _provenance_rows(provenance, variant),
-        "files": [[name, link(path, page)] for name, path in _files(files).items()],
+        "files": [[name, address(path)] for name, path in _files(files).items()],
         "audits": [audit_data(audit) for audit in results.audits(variant.id)],
     }
 

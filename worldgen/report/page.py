@@ -3,22 +3,27 @@
 import json
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from worldgen.datatypes import Failure, VerdictState
+from worldgen.datatypes import Audit, Failure, VerdictState
 from worldgen.errors import disk_errors
 from worldgen.report.audits import agreement_of
-from worldgen.report.data import Json, variant_data
+from worldgen.report.data import Json, link, variant_data
 from worldgen.report.protocol import Results
 from worldgen.report.words import details_of, label_of, title_of
 
 STATES: Final[tuple[VerdictState, ...]] = ("accepted", "review", "inconclusive", "rejected")
-_TEMPLATE: Final = Path(__file__).parent / "template"
-_SCRIPTS: Final = ("core.js", "grid.js", "pair.js", "overlay.js", "panel.js", "audits.js", "player.js")
-_LABEL_ORDER: Final = ("clear", "overcast", "fog", "rain", "snow", "low sun", "dusk", "night", "wet", "other")
+TEMPLATE: Final = Path(__file__).parent / "template"
+"""Markup, style and scripts; the service's page serves the same files."""
+_SCRIPTS: Final = (
+    *("theme.js", "core.js", "data.js", "grid.js", "pair.js", "overlay.js", "panel.js"),
+    *("audits.js", "kept.js", "player.js", "route.js"),
+)
+LABEL_ORDER: Final = ("clear", "overcast", "fog", "rain", "snow", "low sun", "dusk", "night", "wet", "other")
+"""Condition classes in the order in which people look for them."""
 
 
 def write_report(results: Results, path: Path, *, title: str = "") -> Path:
@@ -34,14 +39,18 @@ def write_report(results: Results, path: Path, *, title: str = "") -> Path:
         PublishError: A result cannot be read.
     """
     tracks: dict[str, Json] = {}
+
+    def address(file: Path) -> str:
+        return link(file, path)
+
     variants = [
-        variant_data(results.load(entry.id), entry, results, path, tracks) for entry in results.entries()
+        variant_data(results.load(entry.id), entry, results, address, tracks) for entry in results.entries()
     ]
     mark_superseded(variants)
     variants.sort(key=lambda v: (_rank(v["label"]), v["title"], v["sourceName"], v["superseded"], v["id"]))
     newest = [v for v in variants if not v["superseded"]]
     sources = sorted({(v["sourceKey"], v["sourceName"]) for v in variants})
-    failures = _failures(results, newest)
+    failures = failures_data(results, newest)
     html = _template().render(
         title=title or (f"Variants of {sources[0][1]}" if len(sources) == 1 else "Variants"),
         variants=variants,
@@ -52,13 +61,14 @@ def write_report(results: Results, path: Path, *, title: str = "") -> Path:
         counts=Counter(v["state"] for v in newest),
         bars=condition_bars(newest),
         failing=failing_checks(newest),
-        labels=[name for name in _LABEL_ORDER if any(v["label"] == name for v in variants)],
+        labels=[name for name in LABEL_ORDER if any(v["label"] == name for v in variants)],
         models=sorted({v["model"] for v in variants}),
         sources=sources,
-        agreement=_agreement(results, variants),
-        style=(_TEMPLATE / "report.css").read_text(),
-        script="\n".join((_TEMPLATE / name).read_text() for name in _SCRIPTS),
-        data=_embedded({"variants": variants, "tracks": tracks}),
+        agreement=agreement_data((v["state"], results.audits(v["id"])) for v in variants),
+        posted=False,
+        style=(TEMPLATE / "report.css").read_text(),
+        script="\n".join((TEMPLATE / name).read_text() for name in _SCRIPTS),
+        data=embedded({"variants": variants, "tracks": tracks}),
     )
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +98,7 @@ def mark_superseded(variants: Sequence[Json]) -> None:
 def condition_bars(variants: Sequence[Json]) -> list[Json]:
     """Count verdicts per condition class, with the offsets that a stacked bar needs, in percent."""
     bars = []
-    for label in _LABEL_ORDER:
+    for label in LABEL_ORDER:
         counts = Counter(v["state"] for v in variants if v["label"] == label)
         total = counts.total()
         if not total:
@@ -111,8 +121,9 @@ def failing_checks(variants: Sequence[Json]) -> list[tuple[str, int]]:
     return failed.most_common(8)
 
 
-def _agreement(results: Results, variants: Sequence[Json]) -> Json | None:
-    found = agreement_of((v["state"], results.audits(v["id"])) for v in variants)
+def agreement_data(pairs: Iterable[tuple[VerdictState, tuple[Audit, ...]]]) -> Json | None:
+    """Say how often critic and people decide the same; None when nobody has decided anything."""
+    found = agreement_of(pairs)
     if not found.variants:
         return None
     return {
@@ -126,7 +137,7 @@ def _agreement(results: Results, variants: Sequence[Json]) -> Json | None:
     }
 
 
-def _failures(results: Results, newest: Sequence[Json]) -> list[Json]:
+def failures_data(results: Results, newest: Sequence[Json]) -> list[Json]:
     """Describe what was not made; once per source and spec, and not where it was made since."""
     made = {(v["sourceKey"], v["spec"]) for v in newest}
     found: dict[tuple[str, str], Json] = {}
@@ -154,10 +165,11 @@ def _failure_data(failure: Failure) -> Json:
 
 
 def _rank(label: str) -> int:
-    return _LABEL_ORDER.index(label) if label in _LABEL_ORDER else len(_LABEL_ORDER)
+    return LABEL_ORDER.index(label) if label in LABEL_ORDER else len(LABEL_ORDER)
 
 
-def _embedded(value: Json) -> str:
+def embedded(value: Json) -> str:
+    """Write JSON that can stand inside a script element."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     # Inside a script element only these could end it or open a comment.
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -168,7 +180,7 @@ def _template() -> Any:  # noqa: ANN401 -- jinja2 is imported here only
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATE),
+        loader=FileSystemLoader(TEMPLATE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,7 +1,4 @@
-"use strict";
-// Data, small helpers, theme, messages.
-const DATA = JSON.parse(document.getElementById("data").textContent);
-const BY_ID = new Map(DATA.variants.map((v) => [v.id, v]));
+// Small helpers and messages.
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -32,12 +29,6 @@ function shape(attributes) {
   return rect;
 }
 
-const store = {
-  // Some browsers refuse storage for files; the page then works without memory.
-  get(key) { try { return localStorage.getItem(key); } catch { return null; } },
-  set(key, value) { try { localStorage.setItem(key, value); } catch { say("This browser keeps no audits: save them as a file."); } },
-};
-
 let quiet = 0;
 function say(text) {
   $("toast").textContent = text;
@@ -46,16 +37,8 @@ function say(text) {
   quiet = setTimeout(() => $("toast").classList.remove("on"), 1800);
 }
 
-const root = document.documentElement;
-const prefersDark = matchMedia("(prefers-color-scheme: dark)");
-function applyTheme() {
-  root.dataset.theme = store.get("worldgen.theme") || (prefersDark.matches ? "dark" : "light");
-}
-applyTheme();
-prefersDark.addEventListener("change", applyTheme);
 $("theme").addEventListener("click", () => {
   store.set("worldgen.theme", root.dataset.theme === "dark" ? "light" : "dark");
   applyTheme();
-  redraw();
 });
-$("help-open").addEventListener("click", () => $("help").showModal());
+$("help-open")?.addEventListener("click", () => $("help").showModal());

@@ -1,4 +1,4 @@
-// The player: one variant, watched, compared and audited.
+// The player: one variant, watched, compared and audited. `neighbour` and `leave` are the page's: see route.js.
 const pair = new Pair($("video-variant"), $("video-source"), [$("paint-variant"), $("paint-source")], showFrame);
 let current = null;
 let selected = -1;
@@ -95,21 +95,28 @@ function selectFinding(k) {
   pair.seek(place.first);
 }
 
-function open(id) {
-  current = BY_ID.get(id);
+function show(variant) {
   selected = -1;
+  describe(variant);
   zoomTo(false);
-  $("grid-view").hidden = true;
-  document.querySelector(".top").hidden = true;
-  $("player-view").hidden = false;
+  if (current.video) pair.load(current);
+  else { pair.pause(); pair.frames = 0; $("frame").textContent = ""; }
+  layout(current.source || !current.video ? (layout.last || "wipe") : "variant");
+  showPlaying();
+  scrollTo(0, 0);
+  $("player-title").focus({ preventScroll: true });
+}
+
+// All that is said of a variant; what a blind audit hides is empty until it is told.
+function describe(variant) {
+  current = variant;
   document.title = `${current.title} - worldgen`;
   $("player-title").textContent = current.title;
   $("source-tag").textContent = current.sourceTag;
-  const badge = make("span", { class: `badge ${current.state}` }, icon(current.state), current.state);
-  $("player-badge").replaceChildren(badge);
-  $("player-details").textContent = [...current.details, `${current.width || "?"}x${current.height || "?"}`, `${current.frames} frames`, current.sourceName, `made by ${current.model}`, ...(current.superseded ? ["earlier run"] : [])].join(" \u00b7 ");
-  const order = visibleIds.includes(id) ? visibleIds : DATA.variants.map((v) => v.id);
-  $("position").textContent = `${order.indexOf(id) + 1} of ${order.length}`;
+  const badge = current.state ? [make("span", { class: `badge ${current.state}` }, icon(current.state), current.state)] : [];
+  $("player-badge").replaceChildren(...badge);
+  const maker = current.model ? [`made by ${current.model}`] : [];
+  $("player-details").textContent = [...current.details, `${current.width || "?"}x${current.height || "?"}`, `${current.frames} frames`, current.sourceName, ...maker, ...(current.superseded ? ["earlier run"] : [])].join(" \u00b7 ");
   $("stage").style.setProperty("--ratio", `${current.width || 16} / ${current.height || 9}`);
   $("seek").max = Math.max(0, current.frames - 1);
   const note = current.blocked ? `No picture: ${current.blocked}` : "";
@@ -121,40 +128,6 @@ function open(id) {
   fillStrips(current, (frame) => stepBy(frame - pair.frame));
   fillProvenance(current);
   showAudit(current);
-  if (current.video) pair.load(current);
-  else { pair.pause(); pair.frames = 0; $("frame").textContent = ""; }
-  layout(current.source || !current.video ? (layout.last || "wipe") : "variant");
-  showPlaying();
-  scrollTo(0, 0);
-  $("player-title").focus({ preventScroll: true });
-}
-
-function neighbour(step) {
-  const order = visibleIds.includes(current.id) ? visibleIds : DATA.variants.map((v) => v.id);
-  go("v=" + order[(order.indexOf(current.id) + step + order.length) % order.length]);
-}
-
-// At once, not when the browser gets round to its event: the next key may be on its way.
-function go(hash) {
-  location.hash = hash;
-  route();
-}
-
-function route() {
-  const id = location.hash.replace(/^#v=/, "");
-  if (BY_ID.has(id)) {
-    if (current?.id !== id) open(id);
-    return;
-  }
-  const last = current;
-  pair.pause();
-  current = null;
-  $("player-view").hidden = true;
-  $("grid-view").hidden = false;
-  document.querySelector(".top").hidden = false;
-  document.title = `${document.querySelector(".top h1").textContent} - worldgen`;
-  applyFilters();
-  if (last) cards.get(last.id)?.querySelector("a").focus();
 }
 
 $("play").addEventListener("click", togglePlay);
@@ -182,8 +155,6 @@ $("stage").addEventListener("pointermove", (event) => { if ($("stage").hasPointe
 $("boxes").addEventListener("change", redraw);
 $("loop").addEventListener("change", (event) => { pair.loops = event.target.checked; });
 $("speed").addEventListener("change", (event) => pair.setRate(Number(event.target.value)));
-$("previous").addEventListener("click", () => neighbour(-1));
-$("next").addEventListener("click", () => neighbour(1));
 for (const input of document.getElementsByName("layout")) {
   input.addEventListener("change", () => { layout.last = input.value; layout(input.value); });
 }
@@ -206,7 +177,7 @@ const KEYS = {
   1: () => choose("wipe"), 2: () => choose("pair"), 3: () => choose("variant"),
   a: () => decide(current, "accept", pair.frame), r: () => decide(current, "reject", pair.frame), u: () => decide(current, "unsure", pair.frame),
   e: () => $("reason").focus(), "[": () => wipe($("wipe").valueAsNumber - 5), "]": () => wipe($("wipe").valueAsNumber + 5),
-  Home: () => stepBy(-1e9), End: () => stepBy(1e9), Escape: () => go(""),
+  Home: () => stepBy(-1e9), End: () => stepBy(1e9), Escape: () => leave(),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -215,7 +186,6 @@ document.addEventListener("keydown", (event) => {
   const isText = at.matches?.("textarea, select, input:not([type=range]):not([type=radio]):not([type=checkbox])");
   if (isText) { if (event.key === "Escape") { at.blur(); event.preventDefault(); } return; }
   if (event.key === "?") { $("help").showModal(); return; }
-  if (event.key === "s") { saveAudits(); return; }
   if (!current) return;
   const isArrow = event.key === "ArrowLeft" || event.key === "ArrowRight";
   // The wipe and the layout keep their own arrow keys; space presses a focused button.
@@ -228,8 +198,4 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-addEventListener("hashchange", route);
 addEventListener("resize", redraw);
-showCount();
-markCards();
-route();
