@@ -127,7 +127,7 @@ class _Worker:
             except WorldgenError as error:
                 told = {"code": error.code, "message": error.message, "hint": error.hint}
                 jobs.finish(job_id, attempt, "failed", told)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- a job must end in a state
                 LOGGER.exception("job failed", extra={"job": job_id})
                 told = {"code": "internal.unexpected", "message": type(error).__name__, "hint": ""}
                 jobs.finish(job_id, attempt, "failed", told)

@@ -45,7 +45,9 @@ class Running:
         """Submit a job."""
         return self.http.post("/v1/jobs", json=body, headers=headers)
 
-    def wait(self, job_id: str, headers: dict[str, str] | None = None, seconds: float = 90.0) -> dict[str, Any]:
+    def wait(
+        self, job_id: str, headers: dict[str, str] | None = None, seconds: float = 90.0
+    ) -> dict[str, Any]:
         """Wait for a job to end."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

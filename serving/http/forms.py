@@ -1,4 +1,4 @@
-"""Forms of the OpenAI client: nested names such as ``input_reference[video_url]`` and ``tags[]``, and files."""
+"""Forms of the OpenAI client: nested names (``input_reference[video_url]``, ``tags[]``) and files."""
 
 import json
 import re
