@@ -71,12 +71,13 @@ class Fetcher:
             ServiceError: `forbidden` for a place that is not allowed; `too_large`.
             SourceError: `not_found`, `timeout`, or `unexpected` when the server answers with something else.
         """
+        size: int | None
         if address.startswith("s3://"):
-            size, version = self._s3(address)[1:]
+            _, size, version = self._s3(address)
         else:
             with self._open(address, 30.0) as answer:
                 size = _length(answer)
-                version = answer.headers.get("etag") or answer.headers.get("last-modified", "")
+                version = str(answer.headers.get("etag") or answer.headers.get("last-modified") or "")
         if size is not None:
             self._check_size(size)
         return Announced(size=size, version=version)

@@ -276,6 +276,13 @@ class JobStore:
         with self.database.write() as connection:
             return int(connection.execute(query).rowcount)
 
+    def same(self, owner: str, fingerprint: str) -> JobStatus | None:
+        """Find the job that `submit` would answer with in place of a new one."""
+        with self.database.read() as connection:
+            since = self.database.now(connection) - SAME_FOR_SECONDS
+            found = _same(connection, owner, fingerprint, since)
+            return None if found is None else _statuses(connection, [found])[0]
+
     def variant_ids(self, owner: str, after: str, limit: int) -> tuple[str, ...]:
         """Name variants that jobs of an owner made or reused, in the order of their ids."""
         query = (

@@ -67,7 +67,7 @@ def test_references_and_parameters_in_their_shapes(
     client: "openai.OpenAI", service: Running, clip: Path
 ) -> None:
     address = service.upload(clip)
-    by_url = client.videos.create(prompt="snow", input_reference={"file_id": address})
+    by_url = client.videos.create(prompt="snow", extra_body={"input_reference": {"file_id": address}})
     by_json = client.videos.create(
         prompt="snow",
         extra_body={"video_reference": f'{{"video_url": "{address}"}}', "extra_params": '{"seed": 0}'},
