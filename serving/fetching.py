@@ -231,7 +231,8 @@ class Fetcher:
 
 
 def _matches(host: str, port: int, allowed: str) -> bool:
-    name, _, said = allowed.partition(":")
+    # One colon is before a port; several are an address of version 6.
+    name, _, said = allowed.partition(":") if allowed.count(":") == 1 else (allowed, "", "")
     if port != int(said or 443):
         return False
     return host.endswith(name[1:]) and host != name[2:] if name.startswith("*.") else host == name
