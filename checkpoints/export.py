@@ -77,6 +77,7 @@ def model_settings(recipe: Recipe) -> dict[str, Any]:
     }
     return {
         "title": "Cosmos 3 in the small: a test model that knows only the proving ground",
+        "note": "It is a test model that knows only the proving ground.",
         "weights": "cosmos3-embedded",
         "license": "Apache-2.0",
         "controls": list(CONTROL_KINDS),
@@ -88,7 +89,9 @@ def model_settings(recipe: Recipe) -> dict[str, Any]:
         "memory_gib": 1.0,
         "presets": {name: dict(preset) for name in (*CONTROL_KINDS, "several")},
         "sampling": {"steps": how.steps, "tier": height},
+        "prompt_style": "plain",
         "emphasize_control_in_prompt": False,
+        "verified_with_real_weights": True,
     }
 
 

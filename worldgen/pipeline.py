@@ -32,7 +32,15 @@ from worldgen.datatypes import (
 )
 from worldgen.errors import Cancelled, ExtractError, GenerationError, JudgeError, WorldgenError, boundary
 from worldgen.labelling import labels_of
-from worldgen.planning import RetryPolicy, needs_of, next_attempt, plan_generation, variant_id_of, words_of
+from worldgen.planning import (
+    RetryPolicy,
+    masks_of,
+    needs_of,
+    next_attempt,
+    plan_generation,
+    variant_id_of,
+    words_of,
+)
 
 Extract: TypeAlias = Callable[[Source, frozenset[ControlKind]], Awaitable[Material]]
 Generate: TypeAlias = Callable[[GenerationPlan], AsyncGenerator[Progress | Candidate, None]]
@@ -124,7 +132,7 @@ async def make_variants(
                 geometry_ref=material.geometry,
                 painted=profile.kind in ("diffusion", "remote"),
             ),
-            provenance=_provenance(source, material, used, (*earlier, verdict), identity, seconds),
+            provenance=_provenance(source, material, used, profile, (*earlier, verdict), identity, seconds),
         )
 
     async for outcome in bounded(make, specs, limits.variants_in_flight):
@@ -140,6 +148,7 @@ def _id_of(source: Source, spec: Spec, profile: ModelProfile, identity: Identity
         policy=policy,
         critic=identity.critic,
         caption=words_of(source),
+        masks=masks_of(source),
     )
 
 
@@ -228,6 +237,7 @@ def _provenance(
     source: Source,
     material: Material,
     plan: GenerationPlan,
+    profile: ModelProfile,
     verdicts: tuple[Verdict, ...],
     identity: Identity,
     seconds: dict[str, float],
@@ -242,6 +252,7 @@ def _provenance(
         spec=plan.spec,
         model=plan.model,
         revision=plan.revision,
+        model_note=profile.note,
         plan=plan,
         attempts=plan.attempt,
         earlier=verdicts[:-1],

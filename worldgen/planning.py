@@ -62,6 +62,7 @@ def variant_id_of(
     policy: RetryPolicy,
     critic: str,
     caption: str = "",
+    masks: str = "",
 ) -> str:
     """Name a variant without decoding anything: 32 hexadecimal characters.
 
@@ -73,6 +74,7 @@ def variant_id_of(
         policy: What follows a rejection.
         critic: Version of the panel.
         caption: What the source says to models that read text, see `words_of`.
+        masks: Content of the control maps' masks, see `masks_of`.
     """
     settings = dict(sorted(profile.parameters.items()))
     identity = (
@@ -81,12 +83,13 @@ def variant_id_of(
         spec.identity,
         profile.name,
         profile.revision,
+        profile.checkpoint,
         settings,
         policy.identity,
         critic,
     )
     reads = (caption, PROMPT_VERSION) if profile.kind in ("diffusion", "remote") else ()
-    return digest(*identity, *reads)[:32]
+    return digest(*identity, *reads, *([masks] if masks else []))[:32]
 
 
 def words_of(source: Source) -> str:
@@ -96,12 +99,23 @@ def words_of(source: Source) -> str:
     return canonical_json([s.model_dump(mode="json") for s in subjects_of(source.labels)])
 
 
+def masks_of(source: Source) -> str:
+    """Return the content of a source's masks; empty without any."""
+    return canonical_json({kind: mask.sha256 for kind, mask in source.masks.items()}) if source.masks else ""
+
+
 def check_needs(source: Source, profile: ModelProfile) -> None:
     """Refuse a source that lacks what the model reads, before any compute.
 
     Raises:
-        ContractError: `needs`: a control video has no RGB, and this model repaints RGB.
+        ContractError: `needs`: a control video has no RGB, and this model repaints RGB; `controls`: masks for
+            maps that it does not read.
     """
+    foreign = sorted(set(source.masks) - (profile.control_kinds if "controls" in profile.needs else set()))
+    if foreign:
+        takes = ", ".join(sorted(profile.control_kinds)) or "no control maps"
+        message = f"a mask of {', '.join(foreign)} was given; {profile.name} reads {takes}"
+        raise ContractError(message, reason="controls")
     if "rgb" in profile.needs and source.kind == "controls":
         message = f"{profile.name} repaints RGB frames; {source.uri} is a control video without RGB"
         hint = "control videos are for diffusion world models; `worldgen controls` and `inspect` take them"
@@ -120,6 +134,10 @@ def plan_generation(
     check_needs(source, profile)
     check_transition(spec, material.condition, profile)
     weights = control_weights_of(spec, profile)
+    unread = sorted(set(source.masks) - set(weights)) if source.masks else []
+    if unread:
+        message = f"a mask of {', '.join(unread)} was given; this variant is made from {', '.join(weights)}"
+        raise ContractError(message, reason="controls", hint=f"weigh it: --weight {unread[0]}=1")
     fit = fit_to(source, profile)
     prompt, negative_prompt = _prompts(source, material, spec, profile, fit)
     return GenerationPlan(
@@ -127,11 +145,16 @@ def plan_generation(
         attempt=1,
         model=profile.name,
         revision=profile.revision,
+        checkpoint=profile.checkpoint,
         spec=spec,
         seed=spec.seed,
         source=material.video,
         geometry=material.geometry,
-        controls=tuple(c for c in material.controls if not weights or c.kind in weights),
+        controls=tuple(
+            c.model_copy(update={"mask": source.masks.get(c.kind)})
+            for c in material.controls
+            if not weights or c.kind in weights
+        ),
         control_weights=weights,
         condition=material.condition,
         fit=fit,
@@ -201,7 +224,11 @@ def next_attempt(plan: GenerationPlan, verdict: Verdict, policy: RetryPolicy) ->
 
 
 def fit_to(source: Source, profile: ModelProfile) -> Fit:
-    """Pad to the next legal frame count and scale to the nearest legal size, as one recorded affine.
+    """Pad to the next legal frame count, and scale into the nearest legal size, as one recorded affine.
+
+    The picture is scaled as a whole and stands in the middle of the model's frame, on whole pixels; what is
+    left over above and below, or left and right, is filled by reflection and cut off after decoding. So no
+    border is lost, as cropping would lose it, and the far edge is at most half a pixel off its true place.
 
     Raises:
         ContractError: Too many frames or pixels, naming the nearest that would fit.
@@ -209,14 +236,18 @@ def fit_to(source: Source, profile: ModelProfile) -> Fit:
     frames = _legal_frames(source.frames, profile)
     width, height = _legal_size(source.width, source.height, profile)
     _check_rate(source.fps, profile)
+    scale = min(width / source.width, height / source.height)
+    wide, tall = max(1, round(scale * source.width)), max(1, round(scale * source.height))
     fps = min(profile.fps, key=lambda f: abs(f - source.fps)) if profile.fps else source.fps
     return Fit(
         source_frames=source.frames,
         model_frames=frames,
         source_size=(source.width, source.height),
         model_size=(width, height),
-        scale_x=width / source.width,
-        scale_y=height / source.height,
+        scale_x=wide / source.width,
+        scale_y=tall / source.height,
+        offset_x=(width - wide) // 2,
+        offset_y=(height - tall) // 2,
         source_fps=source.fps,
         model_fps=fps,
     )

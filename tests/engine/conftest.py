@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.situations_cosmos3 import checkpoint
+from tests.situations_cosmos3 import checkpoint, install
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.load import Parts, load
 
@@ -32,3 +32,17 @@ def parts(folder: Path) -> Parts:
 @pytest.fixture
 def engine(parts: Parts) -> Cosmos3Engine:
     return Cosmos3Engine(parts)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("weights")
+    install(root, "cosmos3-nano")
+    return root
+
+
+@pytest.fixture
+def installed(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny weights, where the production path looks for those of Nano."""
+    monkeypatch.setenv("WORLDGEN_WEIGHTS", str(store))
+    monkeypatch.setenv("WORLDGEN_STATES", str(tmp_path / "states"))

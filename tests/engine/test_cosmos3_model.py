@@ -9,79 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from tests.situations_cosmos3 import install
+from tests.situations_cosmos3 import QUICK, SPEC, Situation, install, source_of
 from worldgen.config.presets import find_preset
 from worldgen.datatypes import (
     Candidate,
-    Clip,
-    Condition,
     ControlMap,
-    GenerationPlan,
-    Material,
     Progress,
-    Source,
-    Spec,
 )
 from worldgen.errors import ConfigError, ContractError, GenerationError, WeightsError
 from worldgen.media.scratch import Scratch
-from worldgen.media.video import read_clip
 from worldgen.models.build import build_model, profile_of
 from worldgen.models.cosmos3.fitting import fitted, restored
 from worldgen.models.cosmos3.model import sampling_of
-from worldgen.planning import fit_to, plan_generation
+from worldgen.planning import RetryPolicy, fit_to, variant_id_of
 from worldgen.prompts import negative_prompt_for, prompt_for
 
-QUICK: dict[str, Any] = {"tier": 256, "steps": 2, "device": "cpu", "dtype": "float32"}
-SPEC = Spec(seed=3, fog_mor_m=80, prompt="fog")
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("weights")
-    install(root, "cosmos3-nano")
-    return root
-
-
-@pytest.fixture(autouse=True)
-def _weights(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLDGEN_WEIGHTS", str(weights))
-    monkeypatch.setenv("WORLDGEN_STATES", str(tmp_path / "states"))
-
-
-def source_of(clip: Clip, **changes: Any) -> Source:
-    width, height = clip.size
-    facts = {"frames": len(clip), "width": width, "height": height, "fps": clip.fps} | changes
-    return Source(kind="video", uri="a.mp4", sha256="0" * 64, video=None, **facts)
-
-
-class Situation:
-    """A model over a scratch store with two control maps of one clip."""
-
-    def __init__(self, root: Path, *, frames: int = 6, **parameters: Any) -> None:
-        self.scratch = Scratch(root)
-        self.model = build_model("cosmos3-nano", self.scratch, {**QUICK, **parameters})
-        pixels = np.random.default_rng(0).integers(0, 256, (frames, 54, 96, 3), dtype=np.uint8)
-        self.clip = Clip(frames=pixels, timestamps_seconds=np.arange(frames) / 10, fps=10.0)
-        maps = [ControlMap(kind=k, frames=pixels, origin="simulator") for k in ("edge", "depth")]
-        self.material = Material(
-            video=self.scratch.put_clip(self.clip),
-            geometry=None,
-            controls=tuple(self.scratch.put_control(m, fps=10.0) for m in maps),
-            condition=Condition(),
-            recipe="by hand",
-        )
-
-    def plan(self, spec: Spec = SPEC) -> GenerationPlan:
-        source = source_of(self.clip)
-        return plan_generation(source, self.material, spec, self.model.profile, variant_id="v" * 32)
-
-    def make(self, plan: GenerationPlan | None = None) -> Candidate:
-        last = list(self.model.generate(plan or self.plan(), threading.Event()))[-1]
-        assert isinstance(last, Candidate)
-        return last
-
-    def frames(self, plan: GenerationPlan | None = None) -> np.ndarray:
-        return read_clip(Path(self.make(plan).video.uri), trusted=True).frames
+pytestmark = pytest.mark.usefixtures("installed")
 
 
 PRESETS = {
@@ -144,6 +87,26 @@ def test_the_profile_needs_no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "worldgen models pull cosmos3-nano" in missing.value.hint
 
 
+def test_other_weights_give_other_variants_and_no_plan_of_theirs_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    situation = Situation(tmp_path / "a")
+    own = profile_of("cosmos3-nano")
+    install(tmp_path / "weights", "cosmos3-nano", seed=1)
+    monkeypatch.setenv("WORLDGEN_WEIGHTS", str(tmp_path / "weights"))
+    other = profile_of("cosmos3-nano")
+    assert own.checkpoint != other.checkpoint
+    names = {
+        variant_id_of("s", "r", SPEC, profile, policy=RetryPolicy(), critic="c") for profile in (own, other)
+    }
+    assert len(names) == 2
+    plan = situation.plan()
+    assert plan.checkpoint == own.checkpoint, "provenance tells it"
+    with pytest.raises(WeightsError, match=other.checkpoint) as refused:
+        Situation(tmp_path / "b").make(plan)
+    assert refused.value.code == "weights.changed"
+
+
 def test_offload_changes_nothing(tmp_path: Path) -> None:
     kept = Situation(tmp_path / "a").frames()
     for place in ("understanding", "layers"):
@@ -167,15 +130,19 @@ def test_provenance_tells_where_and_how_it_was_made(tmp_path: Path) -> None:
     )
     assert (told["step_cache"], told["guidance"], told["control_edge"]) == ("off", 3.0, 1.0)
     assert told["torch"] == torch.__version__
+    assert told["threads"] == 1, "what torch was given here"
     assert told["weights"] == "cosmos3-nano@000000000000"
     assert candidate.counters["repeated_encodes"] == 0
 
 
-@pytest.mark.parametrize("parameters", [{"attention": "magic"}, {"offload": "moon"}, {"device": "cuda"}])
+@pytest.mark.parametrize(
+    "parameters",
+    [{"attention": "magic"}, {"offload": "moon"}, {"device": "cuda"}, {"threads": -1}, {"threads": 9999}],
+)
 def test_a_placement_that_does_not_exist_is_refused(tmp_path: Path, parameters: dict[str, Any]) -> None:
     if torch.cuda.is_available() and "device" in parameters:
         pytest.skip("device=cuda is right on this machine: it has a GPU")
-    with pytest.raises(ConfigError):
+    with pytest.raises((ConfigError, ContractError)):
         Situation(tmp_path, **parameters).make()
 
 
@@ -271,4 +238,6 @@ def test_frames_are_fitted_and_restored(tmp_path: Path) -> None:
     assert frames.shape == (9, 192, 320, 3)
     assert np.array_equal(frames[6], frames[5]), "padded with the last one"
     assert set(np.unique(frames)) <= set(np.unique(situation.clip.frames)), "a palette is not mixed"
+    assert fit.content == (0, 6, 320, 186), "16:9 stands whole in the middle of 5:3"
     assert restored(frames[0], fit).shape == (54, 96, 3)
+    assert (situation.make().video.width, situation.make().video.height) == (96, 54)

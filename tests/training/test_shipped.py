@@ -55,7 +55,9 @@ def test_the_written_settings_are_those_that_models_are_built_by(run: Run) -> No
     profile = settings.profile("cosmos3-embedded")
     assert profile.default_controls == run.recipe.sampling.controls
     assert profile.tiers == {32: ((64, 32),)}
-    assert not profile.verified_with_real_weights
+    assert profile.verified_with_real_weights
+    assert profile.prompt_style == "plain"
+    assert "knows only the proving ground" in profile.note
     assert settings.presets["several"].chunk_frames == run.recipe.data.frames
 
 

@@ -13,13 +13,16 @@ from worldgen.assembly.specs import Specs, specs_of
 from worldgen.assembly.wiring import assembled
 from worldgen.catalog import Catalog, FileDigests, Published
 from worldgen.chat import Chat, ChatSettings
-from worldgen.datatypes import ControlKind, Failure, Outcome, Progress, Source, Variant, Verdict
+from worldgen.config import validated
+from worldgen.datatypes import ControlKind, Failure, Outcome, Progress, Source, Spec, Variant, Verdict
 from worldgen.errors import OutputError
 from worldgen.media.video import sha256_of
+from worldgen.models.choice import default_model
 from worldgen.pipeline import Limits
 from worldgen.planning import check_needs
 from worldgen.report import write_report
 from worldgen.sources.labels import write_coco, write_openlabel
+from worldgen.sources.masks import with_masks
 from worldgen.sources.open import open_source
 
 
@@ -86,7 +89,8 @@ def findings_json(verdict: Verdict) -> list[dict[str, Any]]:
 class Options:
     """What `augment` may be told beside source, specs and out."""
 
-    model: str = "physics"
+    model: str = ""
+    """World model; empty: the best that this machine can run."""
     parameters: dict[str, float | int | str | bool] = field(default_factory=dict)
     """Of the model, in place of its own."""
     camera: str | None = None
@@ -100,6 +104,10 @@ class Options:
     """A language model that polishes the prompts of models that read text; None: templates alone."""
     may_leave: bool = False
     """Permission to send captions to a rewriter on another machine."""
+    control_weights: dict[ControlKind, float] = field(default_factory=dict)
+    """How much each control map counts, 0 to 2, in every spec; empty: as the specs say."""
+    masks: dict[ControlKind, str | Path] = field(default_factory=dict)
+    """Where it counts: a grey PNG of the clip's size, white 1, black 0."""
     control: ControlKind | None = None
     """What kind of control video the source is, when it is one."""
     fps: float | None = None
@@ -123,7 +131,7 @@ def source_of(path: str | Path, options: Options, digest: Callable[[Path], str] 
     Raises:
         BadInput: It cannot be used.
     """
-    return open_source(
+    source = open_source(
         Path(path),
         camera=options.camera,
         labels=Path(options.labels) if options.labels else None,
@@ -135,6 +143,14 @@ def source_of(path: str | Path, options: Options, digest: Callable[[Path], str] 
         condition=options.condition,
         digest=digest,
     )
+    return with_masks(source, {kind: Path(mask) for kind, mask in options.masks.items()})
+
+
+def _weighed(specs: tuple[Spec, ...], weights: dict[ControlKind, float]) -> tuple[Spec, ...]:
+    """Set the weights of the control maps in every spec."""
+    if not weights:
+        return specs
+    return tuple(validated(Spec, **spec.model_dump() | {"control_weights": weights}) for spec in specs)
 
 
 async def augment_async(
@@ -152,7 +168,7 @@ async def augment_async(
     """
     started = time.perf_counter()
     options = options or Options()
-    wanted = specs_of(specs, seed=options.seed)
+    wanted = _weighed(specs_of(specs, seed=options.seed), options.control_weights)
     out = Path(out)
     if out.exists() and not out.is_dir():
         message = f"{out} is a file; results need a folder"
@@ -163,7 +179,7 @@ async def augment_async(
     variants: list[Variant] = []
     failures: list[Failure] = []
     folders: dict[str, Path] = {}
-    with assembled(model=options.model, parameters=options.parameters) as assembly:
+    with assembled(model=options.model or default_model(), parameters=options.parameters) as assembly:
         check_needs(source, assembly.model.profile)
         notes: tuple[str, ...] = ()
         if options.rewriter is not None:

@@ -9,6 +9,7 @@ from worldgen.assembly.specs import Specs, specs_of
 from worldgen.assembly.wiring import assembled
 from worldgen.errors import WorldgenError
 from worldgen.imaging.condition import estimate_condition
+from worldgen.models.choice import default_model
 from worldgen.planning import check_transition, fit_to
 from worldgen.sources.open import read_source_clip, read_source_geometry
 
@@ -26,8 +27,9 @@ def estimate(path: str | Path, specs: Specs, options: Options) -> dict[str, Any]
         BadInput: As `augment` would.
     """
     source = source_of(path, options)
+    model = options.model or default_model()
     rows = []
-    with assembled(model=options.model, parameters=options.parameters) as assembly:
+    with assembled(model=model, parameters=options.parameters) as assembly:
         profile = assembly.model.profile
         fit_to(source, profile)
         condition = source.condition or estimate_condition(
@@ -45,7 +47,7 @@ def estimate(path: str | Path, specs: Specs, options: Options) -> dict[str, Any]
     return {
         "source": source.uri,
         "condition": condition.label,
-        "model": options.model,
+        "model": model,
         "variants": rows,
         "seconds": round(megapixels * _SECONDS_PER_MEGAPIXEL * made, 1),
         "megabytes": round(megapixels * _BYTES_PER_PIXEL * made, 1),

@@ -33,7 +33,7 @@ from worldgen.media.near import stream_in_thread
 from worldgen.media.scratch import Scratch
 from worldgen.models.build import build_model
 from worldgen.pipeline import Identity, Limits, Report, ignore_progress, make_variants
-from worldgen.planning import RetryPolicy, needs_of, variant_id_of, words_of
+from worldgen.planning import RetryPolicy, masks_of, needs_of, variant_id_of, words_of
 from worldgen.sources.open import read_source_clip, read_source_geometry, read_source_scene
 
 
@@ -98,6 +98,7 @@ class Assembly:
             policy=self.policy,
             critic=identity.critic,
             caption=words_of(source),
+            masks=masks_of(source),
         )
 
     async def extract(self, source: Source, kinds: frozenset[ControlKind]) -> Material:

@@ -103,12 +103,26 @@ def augment_command(
         str | None,
         typer.Option(help="The clip is a control video of this kind: edge, blur, depth, seg, wsm."),
     ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option("--weight", metavar="KIND=W", help="How much a control map counts, 0 to 2; repeatable."),
+    ] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option("--mask", metavar="KIND=PNG", help="Where it counts: white 1, black 0; repeatable."),
+    ] = None,
     camera: Annotated[str | None, typer.Option(help="Which camera of a recording.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images.")] = None,
     condition: Annotated[
         str | None, typer.Option(help="The clip's own condition, if you know it better than we estimate it.")
     ] = None,
-    model: Annotated[str, typer.Option(help="World model; see `worldgen models`.")] = "physics",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="World model; see `worldgen models`. By default the best that this machine can run: "
+            "physics without a GPU."
+        ),
+    ] = "",
     settings: SetOption = None,
     seed: Annotated[int, typer.Option(help="Same seed, same frames.")] = 0,
     server: Annotated[str | None, typer.Option(help="Run on a worldgen server instead of here.")] = None,
@@ -143,6 +157,8 @@ def augment_command(
             caption=caption,
             rewriter=_rewriter(rewriter),
             may_leave=allow_egress,
+            control_weights={kind: _number(kind, text) for kind, text in _by_kind("--weight", weight)},
+            masks=dict(_by_kind("--mask", mask)),
             control=control_kind(control),
             fps=fps,
             condition=condition,
@@ -165,6 +181,31 @@ def augment_command(
         raise typer.Exit(1)
     if strict and len(result.accepted) < len(result.variants):
         raise typer.Exit(3)
+
+
+def _by_kind(option: str, given: list[str] | None) -> list[tuple[ControlKind, str]]:
+    """Read ``KIND=VALUE`` pairs.
+
+    Raises:
+        ConfigError: `invalid`.
+    """
+    pairs = []
+    for text in given or ():
+        name, _, value = text.partition("=")
+        kind = control_kind(name)
+        if kind is None or not value:
+            message = f"{option} takes KIND=VALUE, such as edge=..., not {text!r}"
+            raise ConfigError(message, reason="invalid")
+        pairs.append((kind, value))
+    return pairs
+
+
+def _number(kind: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as exc:
+        message = f"--weight {kind}={text} is no number"
+        raise ConfigError(message, reason="invalid") from exc
 
 
 def _rewriter(named: str | None) -> Any:  # noqa: ANN401 -- ChatSettings; importing it here is for later

@@ -15,6 +15,7 @@ from worldgen.datatypes.control import (
     ControlKind,
     ControlMap,
     ControlRef,
+    MaskRef,
 )
 from worldgen.datatypes.digest import canonical_json, digest
 from worldgen.datatypes.geometry import Geometry, GeometryRef, Origin, Origins
@@ -75,6 +76,7 @@ __all__ = [
     "Keep",
     "Labels",
     "MapElement",
+    "MaskRef",
     "Material",
     "Matrix4",
     "ModelProfile",

@@ -27,6 +27,13 @@ class ControlMap:
     """How it was made, for provenance: preset, thresholds, palette."""
 
 
+class MaskRef(Value):
+    """A grey picture on disk: how much a control map counts, place by place, 0 to 1."""
+
+    uri: str
+    sha256: str
+
+
 class ControlRef(Value):
     """A control map on disk, written lossless (H.264 4:4:4, qp 0)."""
 
@@ -34,3 +41,5 @@ class ControlRef(Value):
     video: VideoRef
     origin: Origin
     parameters: tuple[tuple[str, str], ...] = ()
+    mask: MaskRef | None = None
+    """Multiplies the weight of the map; None: it counts everywhere the same. Set by the plan."""

@@ -11,7 +11,8 @@ from worldgen.datatypes.spec import Spec
 class Fit(Value):
     """How source frames become model frames and back: one recorded affine and a frame count.
 
-    model_x = scale_x * source_x + offset_x, likewise y; frames are padded with the last one.
+    model_x = scale_x * source_x + offset_x, likewise y, in edge coordinates: a picture spans 0..width. Frames
+    are padded with the last one, and pictures around `content` by reflection.
     """
 
     source_frames: int
@@ -25,6 +26,14 @@ class Fit(Value):
     source_fps: float
     model_fps: float
 
+    @property
+    def content(self) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of the source's picture in the model's frame, in pixels."""
+        left, top = round(self.offset_x), round(self.offset_y)
+        wide = round(self.scale_x * self.source_size[0])
+        tall = round(self.scale_y * self.source_size[1])
+        return left, top, left + wide, top + tall
+
 
 class GenerationPlan(Value):
     """Everything one generation needs. The same plan gives the same frames on the same machine."""
@@ -33,6 +42,8 @@ class GenerationPlan(Value):
     attempt: int
     model: str
     revision: str
+    checkpoint: str = ""
+    """Weights of the model, by name and content; empty when it has none."""
     spec: Spec
     """As asked, with `seed` that of this attempt."""
     seed: int

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 from worldgen.datatypes.calibration import Camera
 from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.condition import Condition
+from worldgen.datatypes.control import ControlKind, MaskRef
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.labels import Labels
 
@@ -33,6 +34,8 @@ class Source(Value):
     """Given by the user or the simulator; None means: estimate it."""
     sensors: dict[str, str] = {}
     """Sensor or control kind -> file or folder: depth, semantic, instance, flow, pose, scene, edge, seg..."""
+    masks: dict[ControlKind, MaskRef] = {}
+    """Where in the picture a control map counts; only models that read control maps take them."""
     caption: str = ""
     """What the clip shows, in words or as Cosmos 3's JSON caption; only models that read text use it."""
     carla_version: str = ""

@@ -22,6 +22,8 @@ class Provenance(Value):
     spec: Spec
     model: str
     revision: str
+    model_note: str = ""
+    """What the world model says has to be said wherever its results are shown."""
     plan: GenerationPlan
     attempts: int
     earlier: tuple[Verdict, ...] = ()

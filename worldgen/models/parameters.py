@@ -34,7 +34,8 @@ def set_parameters(profile: ModelProfile, given: Mapping[str, Value]) -> ModelPr
         given: Name to value; text is read as the type that the parameter has.
 
     Raises:
-        ContractError: `parameters`: a name that the model does not have, or a value of another type.
+        ContractError: `parameters`: a name that the model does not have, a value of another type, or a word
+            that is none of those it takes.
     """
     if not given:
         return profile
@@ -45,6 +46,10 @@ def set_parameters(profile: ModelProfile, given: Mapping[str, Value]) -> ModelPr
         )
         raise ContractError(message, reason="parameters")
     read = {name: _read(name, value, profile.parameters[name]) for name, value in given.items()}
+    for name, words in profile.choices.items():
+        if name in read and read[name] not in words:
+            message = f"{name}={read[name]}: {profile.name} takes {', '.join(words)}"
+            raise ContractError(message, reason="parameters")
     return profile.model_copy(update={"parameters": {**profile.parameters, **read}})
 
 

@@ -189,6 +189,7 @@ def _provenance_rows(provenance: Provenance, variant: Variant) -> list[list[str]
         ("Source", f"{provenance.source_uri} ({provenance.source_sha256[:16]})"),
         ("Source license", provenance.source_license),
         ("World model", f"{provenance.model}, revision {provenance.revision}"),
+        ("Weights", plan.checkpoint),
         ("Seed", str(plan.seed)),
         ("Attempts", str(provenance.attempts)),
         ("Asked", ", ".join(details_of(provenance.spec)) or "nothing"),

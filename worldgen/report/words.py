@@ -53,10 +53,11 @@ def label_of(spec: Spec) -> str:
 def made_by(provenance: Provenance) -> str:
     """Say what made a variant, so that nobody takes it for a recording."""
     if provenance.plan.prompt:
-        return (
+        said = (
             f"Repainted by the world model {provenance.model}: looks can be invented; "
             "colour, text, plates and lamp states are claimed only where a check says so."
         )
+        return f"{said} {provenance.model_note}".strip()
     if provenance.model.startswith("physics"):
         return (
             "A simulated effect: weather physics computed on the source's own frames and geometry. "

@@ -13,7 +13,7 @@ from worldgen.weights.manifest import (
 )
 from worldgen.weights.pull import pin_of, pin_of_folder, pull
 from worldgen.weights.store import Receipt, Store, default_root
-from worldgen.weights.verify import Standing, find, refuse_pickles, standing_of, verify
+from worldgen.weights.verify import Standing, checkpoint_of, find, refuse_pickles, standing_of, verify
 
 __all__ = [
     "FilePin",
@@ -22,6 +22,7 @@ __all__ = [
     "Standing",
     "Store",
     "WeightsEntry",
+    "checkpoint_of",
     "default_root",
     "find",
     "find_checkpoints",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from worldgen.datatypes import digest
 from worldgen.errors import WeightsError
 from worldgen.weights.manifest import (
     PICKLES,
@@ -97,6 +98,29 @@ def find(name: str, *, manifest: Manifest | None = None, store: Store | None = N
         check_files(standing.folder, tuple(changed), name=name)
         _remember(store, name, receipt, standing.folder)
     return standing.folder
+
+
+def checkpoint_of(name: str, *, manifest: Manifest | None = None, store: Store | None = None) -> str:
+    """Name a checkpoint by what its files hold, without reading them: ``name@`` and 16 hexadecimal digits.
+
+    The digest is that of every file's pinned sha256, which `find` holds the files to. So it does not change
+    when what was trusted on first use is pinned later, and changes with any byte.
+
+    Args:
+        name: As in the manifest.
+        manifest: By default the one that ships.
+        store: By default that of this user.
+
+    Returns:
+        Empty when nobody has seen the files yet: not pinned, and not on this machine.
+
+    Raises:
+        WeightsError: `unknown_model`, or `damaged` for a receipt that cannot be read.
+    """
+    entry = (manifest or load_manifest()).entry(name)
+    receipt = None if entry.is_pinned else (store or Store()).receipt(name)
+    files = sorted((f.path, f.sha256) for f in pins_of(entry, receipt))
+    return f"{name}@{digest(files)[:16]}" if files else ""
 
 
 def verify(

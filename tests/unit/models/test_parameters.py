@@ -27,6 +27,33 @@ def test_an_unknown_name_lists_those_there_are() -> None:
         profile_of("fake", {"stepps": 3})
 
 
+@pytest.mark.parametrize("name", ["prompt_style", "dtype", "offload", "guardrail"])
+def test_a_word_that_a_parameter_does_not_take_is_refused_with_those_it_takes(name: str) -> None:
+    words = profile_of("cosmos3-nano").choices[name]
+    with pytest.raises(ContractError, match=f"{name}=loud: cosmos3-nano takes {', '.join(words)}") as refused:
+        profile_of("cosmos3-nano", {name: "loud"})
+    assert refused.value.code == "contract.parameters"
+    assert profile_of("cosmos3-nano", {name: words[-1]}).parameters[name] == words[-1]
+
+
+def test_the_prompt_style_is_the_model_s_and_part_of_its_variants_names() -> None:
+    own, plain = profile_of("cosmos3-nano"), profile_of("cosmos3-nano", {"prompt_style": "plain"})
+    assert (own.prompt_style, plain.prompt_style) == ("structured", "plain")
+    names = {
+        variant_id_of("s", "r", Spec(name="fog", seed=1), profile, policy=RetryPolicy(), critic="c")
+        for profile in (own, plain)
+    }
+    assert len(names) == 2
+
+
+def test_a_model_s_own_word_must_be_one_that_it_takes() -> None:
+    own = profile_of("cosmos3-nano")
+    with pytest.raises(ValueError, match="prompt_style=verse is none of plain, structured"):
+        type(own).model_validate(
+            own.model_dump() | {"parameters": own.parameters | {"prompt_style": "verse"}}
+        )
+
+
 def test_parameters_reach_the_model_and_its_variants_names(tmp_path) -> None:
     from worldgen.media.scratch import Scratch
 

@@ -57,7 +57,7 @@ def _profile(**changes: object) -> ModelProfile:
         "frame_offset": 1,
         "sizes": ((1280, 720),),
         "removes": {"wet", "fog", "snow", "night", "shadows", "rain", "clouds", "dusk", "low_sun"},
-        "prompt_style": "structured",
+        "parameters": {"prompt_style": "structured"},
     }
     return ModelProfile.model_validate(fields | changes)
 
@@ -72,8 +72,9 @@ def test_the_source_s_caption_reaches_the_plan_edited_and_in_the_model_s_format(
     assert (said["duration"], said["fps"]) == ("4s", 10), "41 padded frames at 10 a second"
     assert json.loads(plan.negative_prompt)["lighting"]
     plain = plan_generation(
-        source, MATERIAL, parse_spec("night"), _profile(prompt_style="plain"), variant_id="v"
+        source, MATERIAL, parse_spec("night"), _profile(parameters={"prompt_style": "plain"}), variant_id="v"
     )
+    assert plain.parameters["prompt_style"] == "plain", "provenance tells it"
     assert "silver sedan" in plain.prompt
     assert not plain.prompt.startswith("{")
 

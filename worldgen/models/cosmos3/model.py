@@ -9,7 +9,9 @@ from pathlib import Path
 from traceback import clear_frames
 from typing import Any, Final
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from worldgen.datatypes import (
@@ -18,14 +20,15 @@ from worldgen.datatypes import (
     ControlRef,
     Finding,
     GenerationPlan,
+    MaskRef,
     ModelProfile,
     Place,
     Progress,
 )
 from worldgen.datatypes.digest import digest
-from worldgen.errors import Cancelled, ContractError, GenerationError, boundary
+from worldgen.errors import Cancelled, ContractError, GenerationError, WeightsError, boundary
 from worldgen.media.scratch import Scratch
-from worldgen.media.video import VideoWriter
+from worldgen.media.video import VideoWriter, sha256_of
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.fitting import fitted, restored
 from worldgen.models.cosmos3.placement import Placement, build_engine, free_memory, placement_of
@@ -33,6 +36,7 @@ from worldgen.models.cosmos3.request import Control, Frames, Made, Sampling, Ste
 from worldgen.models.engine.guidance import Guidance, Interval
 from worldgen.models.engine.resume import FolderSaves, NoSaves, Saves
 from worldgen.models.engine.seams import Seam
+from worldgen.models.engine.threads import computing_with
 from worldgen.weights import Store, find
 
 CACHE_BYTES: Final = 4 << 30
@@ -57,14 +61,15 @@ class Cosmos3WorldModel:
         self._scratch = scratch
         self._folder = find(weights)
         receipt = Store().receipt(weights)
-        self.weights = f"{weights}@{receipt.revision[:12]}" if receipt else weights
-        """Which weights, for provenance."""
+        self.weights = f"{weights}@{receipt.revision[:12]}" if receipt else profile.checkpoint
+        """Which weights, for provenance: at the hub's commit, or by what ships."""
         self._loaded: tuple[Placement, Cosmos3Engine] | None = None
 
     def generate(self, plan: GenerationPlan, stop: threading.Event) -> Iterator[Progress | Candidate]:
         """Denoise chunk by chunk; see `WorldModel.generate`.
 
         Raises:
+            WeightsError: `changed`: the plan is for other weights.
             GenerationError: `out_of_memory` with what the plan needs and what would need less, `not_finite`
                 with step and chunk, `unavailable` for a plan without control maps.
         """
@@ -125,10 +130,15 @@ class _Generation:
         if not self.plan.controls:
             message = f"{self.model.profile.name} paints from control maps; the plan has none"
             raise GenerationError(message, reason="unavailable")
+        self._check_checkpoint()
         self._check("before loading")
+        placement = placement_of(dict(self.plan.parameters))
+        with computing_with(placement.threads):
+            yield from self._made(placement)
+
+    def _made(self, placement: Placement) -> Iterator[Progress | Candidate]:
         seconds: dict[str, float] = {}
         started = time.perf_counter()
-        placement = placement_of(dict(self.plan.parameters))
         engine = self.model.engine(placement)
         seconds["load"] = time.perf_counter() - started
         started = time.perf_counter()
@@ -170,7 +180,18 @@ class _Generation:
         frames = fitted(self.model.clip(ref).frames, self.plan.fit, ref.kind)
         # The map's own digest, and how it was fitted: what the encodes of all variants share.
         name = digest(ref.video.sha256, self.plan.fit.model_dump(mode="json"), ref.kind)
-        return Control(kind=ref.kind, frames=frames, digest=name, weight=weight)
+        mask = self._mask(ref.mask) if ref.mask is not None else None
+        return Control(kind=ref.kind, frames=frames, digest=name, weight=weight, mask=mask)
+
+    def _mask(self, ref: MaskRef) -> npt.NDArray[np.float32]:
+        path = Path(ref.uri)
+        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
+        if grey is None or sha256_of(path) != ref.sha256:
+            message = f"the mask {path} is gone, or has changed since it was planned with"
+            raise GenerationError(message, reason="unavailable")
+        weights = grey.astype(np.float32)[None] / 255
+        whole = fitted(weights, self.plan.fit, "mask", pads=False)
+        return np.repeat(whole, self.plan.fit.model_frames, axis=0)
 
     def _start(self) -> Frames | None:
         count = int(self.plan.parameters.get("start_frames", 0))
@@ -188,7 +209,8 @@ class _Generation:
         # By content: the process that goes on has another scratch folder, and so other addresses.
         plan = self.plan.model_dump(mode="json", exclude={"source", "geometry", "controls"})
         start = "" if self.plan.source is None else self.plan.source.sha256
-        name = digest(plan, start, [c.digest for c in request.controls], engine.parts.identity)[:32]
+        masks = [ref.mask.sha256 if ref.mask else "" for ref in self.plan.controls]
+        name = digest(plan, start, [c.digest for c in request.controls], masks, engine.parts.identity)[:32]
         return FolderSaves(saves_root() / name, name)
 
     def _candidate(
@@ -212,11 +234,22 @@ class _Generation:
             variant_id=plan.variant_id,
             attempt_id=plan.attempt_id,
             video=writer.ref,
-            rendered={**_rendered(request, made, placement), "weights": self.model.weights},
+            rendered={
+                **_rendered(request, made, placement),
+                **{f"mask_{ref.kind}": ref.mask.sha256[:16] for ref in plan.controls if ref.mask},
+                "weights": self.model.weights,
+            },
             findings=tuple(_finding(seam) for seam in made.seams),
             seconds=seconds,
             counters=_counters(made),
         )
+
+    def _check_checkpoint(self) -> None:
+        """Refuse a plan that was made for other weights: elsewhere, or before they were pulled anew."""
+        here = self.model.profile.checkpoint
+        if self.plan.checkpoint != here:
+            message = f"the plan is for the weights {self.plan.checkpoint or '(unknown)'}; here are {here}"
+            raise WeightsError(message, reason="changed", hint="plan it again with the weights that are here")
 
     def _check(self, when: str) -> None:
         if self.stop.is_set():

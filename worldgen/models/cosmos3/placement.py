@@ -11,6 +11,7 @@ from worldgen.errors import ConfigError
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.load import load
 from worldgen.models.cosmos3.settings import PlacementSettings
+from worldgen.models.engine.threads import threads_for
 
 DTYPES: Final = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
@@ -25,6 +26,8 @@ class Placement:
     offload: str
     compile: bool
     vae_tiling: bool
+    threads: int
+    """Of torch on the host, 1 or more."""
 
     def facts(self) -> dict[str, float | str]:
         """Tell it for provenance, versions included."""
@@ -37,13 +40,14 @@ class Placement:
             "offload": self.offload,
             "compile": str(self.compile).lower(),
             "vae_tiling": str(self.vae_tiling).lower(),
+            "threads": float(self.threads),
             "torch": torch.__version__,
             "diffusers": diffusers.__version__,
         }
 
 
 def placement_of(parameters: dict[str, Any]) -> Placement:
-    """Read a plan's parameters; an empty device becomes the one there is.
+    """Read a plan's parameters; an empty device and no number of threads become those there are.
 
     Raises:
         ConfigError: `invalid` for a word that does not exist, `not_permitted` for a GPU that is not there.
@@ -59,7 +63,8 @@ def placement_of(parameters: dict[str, Any]) -> Placement:
         message = f"device {device} was asked for, and torch finds no GPU"
         raise ConfigError(message, reason="not_permitted", hint="set device=cpu, or look at the driver")
     _check_attention(asked.attention)
-    return Placement(**(asked.model_dump() | {"device": device}))
+    found = {"device": device, "threads": threads_for(asked.threads)}
+    return Placement(**(asked.model_dump() | found))
 
 
 def build_engine(folder: Path, placement: Placement, *, cache_bytes: int) -> Cosmos3Engine:

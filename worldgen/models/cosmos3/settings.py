@@ -1,17 +1,22 @@
 """Settings: configs/models/cosmos3-*.yaml, and the profile that follows. Loads no torch and no weights."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from pydantic import Field, model_validator
 
 from worldgen.config import load_settings
 from worldgen.datatypes import ControlKind, ModelProfile
 from worldgen.datatypes.digest import Value
+from worldgen.datatypes.profile import PROMPT_STYLES, PromptStyle
+from worldgen.weights import checkpoint_of
 
-REVISION: Final = "1"
+REVISION: Final = "2"
 """Raised whenever the same plan and weights would give other frames."""
 SEVERAL: Final = "several"
 """The preset for two or more hints."""
+Dtype: TypeAlias = Literal["bfloat16", "float16", "float32"]
+Offload: TypeAlias = Literal["none", "understanding", "layers"]
+GuardrailName: TypeAlias = Literal["off", "words", "cosmos"]
 
 
 class Preset(Value):
@@ -55,21 +60,25 @@ class PlacementSettings(Value):
 
     device: str = ""
     """cpu, cuda, cuda:1, ...; empty: a GPU if there is one."""
-    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    dtype: Dtype = "bfloat16"
     attention: str = ""
     """A backend of diffusers' dispatch (native, _native_cudnn, _flash_3_hub, ...); empty: its own choice."""
-    offload: Literal["none", "understanding", "layers"] = "none"
+    offload: Offload = "none"
     """What waits on the host: the text tower once the prompt is read, or each layer until its turn."""
     compile: bool = False
     """Compile the layers of the generation tower."""
     vae_tiling: bool = False
     """Decode in tiles: two thirds less memory at the peak, a little slower."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Of torch on the host; 0: as many as it was given, and no more than there are physical cores."""
 
 
 class Cosmos3Settings(Value):
     """One Cosmos 3 checkpoint as a world model."""
 
     title: str
+    note: str = ""
+    """What has to be said wherever its results are shown."""
     weights: str
     """Name in checkpoints/manifest.toml."""
     license: str
@@ -84,8 +93,10 @@ class Cosmos3Settings(Value):
     presets: dict[str, Preset]
     sampling: SamplingSettings = SamplingSettings()
     placement: PlacementSettings = PlacementSettings()
-    guardrail: Literal["off", "words", "cosmos"] = "off"
+    guardrail: GuardrailName = "off"
     """What looks at prompts and frames; see worldgen/models/guardrail."""
+    prompt_style: PromptStyle = "structured"
+    """What the checkpoint was trained to read: a JSON caption, or a paragraph."""
     emphasize_control_in_prompt: bool = True
     """Append the sentence that names the controls to follow, as the vendor's own engines do by default."""
     verified_with_real_weights: bool = False
@@ -103,12 +114,18 @@ class Cosmos3Settings(Value):
         return self
 
     def profile(self, name: str) -> ModelProfile:
-        """State the contract, without loading anything."""
+        """State the contract, without loading anything.
+
+        Raises:
+            WeightsError: The manifest has no such weights.
+        """
         return ModelProfile(
             name=name,
             revision=REVISION,
+            checkpoint=checkpoint_of(self.weights),
             kind="diffusion",
             title=self.title,
+            note=self.note,
             needs=frozenset({"controls"}),
             control_kinds=frozenset(self.controls),
             default_controls=self.default_controls,
@@ -122,7 +139,6 @@ class Cosmos3Settings(Value):
             removes=frozenset(
                 {"wet", "fog", "snow", "night", "shadows", "rain", "clouds", "dusk", "low_sun"}
             ),
-            prompt_style="structured",
             memory_gib=self.memory_gib,
             license=self.license,
             verified_with_real_weights=self.verified_with_real_weights,
@@ -133,7 +149,14 @@ class Cosmos3Settings(Value):
                 "crf": 16,
                 "preset": "veryfast",
                 "guardrail": self.guardrail,
+                "prompt_style": self.prompt_style,
                 "emphasize_control_in_prompt": self.emphasize_control_in_prompt,
+            },
+            choices={
+                "dtype": get_args(Dtype),
+                "offload": get_args(Offload),
+                "guardrail": get_args(GuardrailName),
+                "prompt_style": PROMPT_STYLES,
             },
         )
 
