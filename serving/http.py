@@ -1,21 +1,25 @@
 """HTTP: the ingress. Checks, streams and forwards; never touches pixels."""
 
+import asyncio
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Header, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
+from serving.backend import ServiceBackend
 from serving.config import ServiceConfig
+from serving.sources import resolve
 from worldgen import __version__
-from worldgen.datatypes import ModelProfile
+from worldgen.assembly import specs_of
+from worldgen.datatypes import ModelProfile, digest
 from worldgen.errors import BadInput, ServiceError, WorldgenError
-from worldgen.models.build import profiles
-from worldgen.wire import JobRequest, JobStatus, Problem
+from worldgen.sources.open import open_source
+from worldgen.wire import FINAL, JobPage, JobRequest, JobStatus, Problem
 
 _STATUS = {
     "not_found": 404,
@@ -42,70 +46,84 @@ def problem_of(error: WorldgenError) -> JSONResponse:
     )
 
 
-async def typed(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 -- what the call returns
-    """Await a remote call; Ray's wrapper of a typed error becomes the typed error again."""
-    try:
-        return await call()
-    except WorldgenError as error:
-        raise _unwrap(error) from None
-
-
-def _unwrap(error: WorldgenError) -> WorldgenError:
-    # Ray raises a class of its own that is also ours, with a coloured traceback as its text; the error
-    # that was raised in the replica is its cause.
-    cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, WorldgenError) else error
-
-
-def build_http(config: ServiceConfig, runner: Any) -> FastAPI:  # noqa: ANN401 -- Ray's handles are untyped
-    """Make the HTTP application over a runner's handle."""
+def build_http(config: ServiceConfig, backend: ServiceBackend) -> FastAPI:
+    """Make the HTTP application over the stores and the queue."""
     app = FastAPI(title="worldgen", version=__version__)
-    streaming = runner.options(stream=True)
+    jobs = backend.jobs
 
     @app.exception_handler(WorldgenError)
     async def _problem(request: Request, error: WorldgenError) -> JSONResponse:
         del request
-        return problem_of(_unwrap(error))
+        return problem_of(error)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         return {"status": "ok", "version": __version__}
 
     @app.get("/v1/models")
-    async def models() -> list[ModelProfile]:
-        return profiles()
+    async def models() -> tuple[ModelProfile, ...]:
+        return backend.profiles()
 
     @app.put("/v1/blobs/{sha256}")
     async def put_blob(sha256: str, request: Request) -> JSONResponse:
         return await store_blob(config, sha256, request)
 
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        found = await asyncio.to_thread(backend.readiness)
+        return JSONResponse(found.model_dump(), status_code=200 if found.state == "ready" else 503)
+
     @app.post("/v1/jobs", status_code=202)
     async def submit(body: JobRequest, response: Response) -> JobStatus:
-        status: JobStatus = await typed(lambda: runner.submit.remote(body))
-        response.headers["Location"] = f"/v1/jobs/{status.id}"
-        return status
+        specs = specs_of(body.specs, seed=body.seed)
+        path = resolve(config, body.source)
+        await asyncio.to_thread(open_source, path, camera=body.camera)
+        accepted, _ = await asyncio.to_thread(
+            jobs.submit,
+            body,
+            job_id=uuid.uuid4().hex,
+            owner="local",
+            variants_total=len(specs),
+            fingerprint=digest(body),
+            limit=config.max_queued_jobs,
+        )
+        await asyncio.to_thread(backend.enqueue, accepted.id, body.priority)
+        response.headers["Location"] = f"/v1/jobs/{accepted.id}"
+        return accepted
+
+    @app.get("/v1/jobs")
+    async def page(after: str | None = None, limit: int = 20) -> JobPage:
+        return await asyncio.to_thread(jobs.page, owner=None, after=after, limit=limit)
 
     @app.get("/v1/jobs/{job_id}")
     async def status(job_id: str) -> JobStatus:
-        found: JobStatus = await typed(lambda: runner.status.remote(job_id))
-        return found
+        return await asyncio.to_thread(jobs.get, job_id)
 
     @app.post("/v1/jobs/{job_id}/cancel")
     async def cancel(job_id: str) -> JobStatus:
-        ended: JobStatus = await typed(lambda: runner.cancel.remote(job_id))
-        return ended
+        found = await asyncio.to_thread(jobs.request_cancel, job_id, owner=None)
+        for _ in range(100):
+            if found.state in FINAL:
+                break
+            await asyncio.sleep(0.1)
+            found = await asyncio.to_thread(jobs.get, job_id)
+        return found
 
     @app.get("/v1/jobs/{job_id}/events")
     async def events(job_id: str, last_event_id: int = Header(default=0)) -> StreamingResponse:
-        await typed(lambda: runner.status.remote(job_id))
+        await asyncio.to_thread(jobs.get, job_id)
 
         async def lines() -> AsyncIterator[str]:
-            response = streaming.events.remote(job_id, last_event_id)
-            try:
-                async for event in response:
+            last, is_over = last_event_id, False
+            while not is_over:
+                fresh = await asyncio.to_thread(jobs.events, job_id, last)
+                for event in fresh:
+                    last, is_over = event.id, event.state in FINAL
                     yield f"id: {event.id}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
-            finally:
-                response.cancel()
+                if not fresh:
+                    if (await asyncio.to_thread(jobs.get, job_id)).state in FINAL:
+                        return
+                    await asyncio.sleep(0.2)
 
         return StreamingResponse(
             lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
@@ -113,8 +131,11 @@ def build_http(config: ServiceConfig, runner: Any) -> FastAPI:  # noqa: ANN401 -
 
     @app.get("/v1/variants/{variant_id}/files/{name}")
     async def file(variant_id: str, name: str) -> FileResponse:
-        path: str = await typed(lambda: runner.file.remote(variant_id, name))
-        return FileResponse(path)
+        found = await asyncio.to_thread(backend.catalog.find, variant_id)
+        if found is None or "/" in name or name.startswith(".") or not (found.folder / name).is_file():
+            message = f"no file {name!r} of variant {variant_id!r}"
+            raise ServiceError(message, reason="not_found")
+        return FileResponse(found.folder / name)
 
     return app
 
