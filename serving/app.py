@@ -1,6 +1,5 @@
 """The topology: one Ray Serve application from a configuration. The only place that makes deployments."""
 
-from functools import partial
 from typing import Any, Final
 
 from serving.backend import ServiceBackend
@@ -85,11 +84,7 @@ def _deployment(replica: type, **options: Any) -> Any:  # noqa: ANN401 -- see ab
 def _ingress(config: ServiceConfig) -> Any:  # noqa: ANN401 -- see above
     from ray import serve
 
-    return serve.ingress(partial(_http, config))(Ingress)
-
-
-def _http(config: ServiceConfig) -> Any:  # noqa: ANN401 -- FastAPI, made in the replica
-    return build_http(config, ServiceBackend(config))
+    return serve.ingress(lambda: build_http(config, ServiceBackend(config)))(Ingress)
 
 
 class Ingress:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from serving.config import ServiceConfig
 from serving.queue import APPLICATION_VERSION, WORKFLOW, queue_name, refuse_pickles
+from serving.store.database import keep_wal
 from worldgen.errors import ServiceError
 
 Journalled: TypeAlias = dict[str, Any]
@@ -52,6 +53,7 @@ class Durable:
         from dbos import DBOS, DBOSPortableJSONSerializer
 
         refuse_pickles()
+        keep_wal(config.workflows_url)
         self.config = config
         self.dbos: Any = DBOS
         DBOS(

@@ -1,5 +1,6 @@
 """Named situations for the service: a configuration, an accepted job, a runner that can be killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,6 @@ from serving.config import ModelConfig, RunnerConfig, ServiceConfig
 from serving.queue import JobQueue
 from serving.store import Database, JobStore
 from tests.situations_jobs import small_clip
-from worldgen.media.failpoint import FILE_VARIABLE
 from worldgen.media.video import sha256_of
 from worldgen.wire import FINAL, JobRequest, JobStatus, Priority
 
@@ -89,34 +89,95 @@ class Accepted:
         return status
 
 
-@contextmanager
-def runner_process(
-    config: ServiceConfig, index: int = 0, *, die_at: str = ""
-) -> Iterator[subprocess.Popen[str]]:
-    """A runner with near steps in a process of its own; it is ready, or has died where it was asked to."""
-    config.out.mkdir(parents=True, exist_ok=True)
-    path = config.out / "config.json"
-    path.write_text(config.model_dump_json())
-    trap = config.out / "failpoint"
-    if die_at:
-        trap.write_text(die_at)
-    log = (config.out / f"runner{index}.log").open("a")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.runners.near_runner", str(path), f"{config.name}-runner-{index}"],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", FILE_VARIABLE: str(trap)},
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        assert said.strip() == "ready" or die_at, (config.out / f"runner{index}.log").read_text()[-3000:]
-        yield process
-    finally:
-        # One that was stopped by a test cannot take a signal otherwise.
-        process.send_signal(signal.SIGCONT)
-        process.kill()
-        process.wait(30)
-        log.close()
+class Nursery:
+    """Forks runners: real processes, without the seconds that their imports take."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.runners.near_runner"],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().strip() == "loaded"
+
+    def ask(self, order: dict[str, object]) -> int | None:
+        """Send a line, read a line."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    @contextmanager
+    def runner(self, config: ServiceConfig, index: int = 0, *, die_at: str = "") -> Iterator["RunnerProcess"]:
+        """A runner that works until the block is left, or dies where it is asked to."""
+        config.out.mkdir(parents=True, exist_ok=True)
+        trap = config.out / "failpoint"
+        if die_at:
+            trap.write_text(die_at)
+        log, ready = config.out / f"runner{index}.log", config.out / f"ready-{uuid.uuid4().hex}"
+        pid = self.ask(
+            {
+                "config": config.model_dump_json(),
+                "executor": f"{config.name}-runner-{index}",
+                "trap": str(trap),
+                "log": str(log),
+                "ready": str(ready),
+            }
+        )
+        assert pid is not None
+        found = RunnerProcess(self, pid, ready)
+        try:
+            end = time.monotonic() + 60
+            while not ready.exists():
+                assert time.monotonic() < end, log.read_text()[-3000:]
+                assert found.lives or die_at, log.read_text()[-3000:]
+                if not found.lives:
+                    break
+                time.sleep(0.02)
+            yield found
+        finally:
+            # One that was stopped by a test is woken first: it could not end otherwise.
+            for number in (signal.SIGCONT, signal.SIGKILL):
+                found.send(number)
+            found.wait(30)
+
+    def close(self) -> None:
+        """End the nursery; its runners have ended."""
+        self._process.kill()
+        self._process.wait()
+
+
+class RunnerProcess:
+    """A runner, seen from outside."""
+
+    def __init__(self, nursery: Nursery, pid: int, ready: Path) -> None:
+        self.nursery = nursery
+        self.pid = pid
+        self.ready = ready
+        self._ended: int | None = None
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has not ended."""
+        return self.wait(0.01) is None
+
+    def wait(self, seconds: float) -> int | None:
+        """How it ended: minus the signal, or the exit code; None when it lives after so long."""
+        if self._ended is None:
+            self._ended = self.nursery.ask({"wait": self.pid, "seconds": seconds})
+        return self._ended
+
+    def send(self, number: int) -> None:
+        """Send a signal, if it lives."""
+        if self.lives:
+            os.kill(self.pid, number)
+
+    def drain(self, seconds: float = 30.0) -> int | None:
+        """Ask it to leave as Serve does, and wait."""
+        self.ready.unlink()
+        return self.wait(seconds)

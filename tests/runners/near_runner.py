@@ -1,12 +1,18 @@
-"""A runner in a process of its own, with near steps: what a replica does, without Ray around it.
+"""Runners in processes of their own, with near steps: what a replica does, without Ray around it.
 
-Run as ``python -m tests.runners.near_runner CONFIG.json EXECUTOR``; it says "ready" and works until killed.
+``python -m tests.runners.near_runner`` is a nursery: it imports everything once and forks a runner for each
+line on its standard input, because importing takes longer than any of the tests. It has no threads itself.
 """
 
 import asyncio
+import json
+import os
 import sys
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
+
+from dbos import DBOS, DBOSClient  # noqa: F401 -- imported here once, for all that are forked
 
 from serving.config import ServiceConfig
 from serving.runner import Runner
@@ -21,6 +27,7 @@ from worldgen.datatypes import (
     Source,
     Verdict,
 )
+from worldgen.media.failpoint import FILE_VARIABLE
 
 
 class NearSteps:
@@ -42,14 +49,50 @@ class NearSteps:
         return await self._critic.judge(case)
 
 
-async def main() -> None:
-    config = ServiceConfig.model_validate_json(Path(sys.argv[1]).read_bytes())
-    runner = Runner(config, sys.argv[2], NearSteps(config))
-    print("ready", flush=True)
-    while True:
-        await asyncio.sleep(0.5)
+async def work(config: ServiceConfig, executor: str, ready: Path) -> None:
+    """Be a runner until killed, or until the ready-file is taken away, which means drain and leave."""
+    runner = Runner(config, executor, NearSteps(config))
+    ready.touch()
+    while ready.exists():
+        await asyncio.sleep(0.05)
         runner.check_health()
+    await runner.drain()
+
+
+def born(order: dict[str, str]) -> None:
+    """Live as a runner, in a fork."""
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    os.environ[FILE_VARIABLE] = order["trap"]
+    config = ServiceConfig.model_validate_json(order["config"])
+    asyncio.run(work(config, order["executor"], Path(order["ready"])))
+    os._exit(0)
+
+
+def waited(pid: int, seconds: float) -> int | None:
+    """How a runner ended, as `subprocess` says it; None while it lives."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    return None
+
+
+def main() -> None:
+    print("loaded", flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            print(json.dumps(waited(order["wait"], order["seconds"])), flush=True)
+            continue
+        pid = os.fork()
+        if pid == 0:
+            born(order)
+        print(pid, flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
