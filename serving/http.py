@@ -49,7 +49,6 @@ def problem_of(error: WorldgenError) -> JSONResponse:
 def build_http(config: ServiceConfig, backend: ServiceBackend) -> FastAPI:
     """Make the HTTP application over the stores and the queue."""
     app = FastAPI(title="worldgen", version=__version__)
-    jobs = backend.jobs
 
     @app.exception_handler(WorldgenError)
     async def _problem(request: Request, error: WorldgenError) -> JSONResponse:
@@ -72,6 +71,22 @@ def build_http(config: ServiceConfig, backend: ServiceBackend) -> FastAPI:
     async def readyz() -> JSONResponse:
         found = await asyncio.to_thread(backend.readiness)
         return JSONResponse(found.model_dump(), status_code=200 if found.state == "ready" else 503)
+
+    _add_jobs(app, config, backend)
+
+    @app.get("/v1/variants/{variant_id}/files/{name}")
+    async def file(variant_id: str, name: str) -> FileResponse:
+        found = await asyncio.to_thread(backend.catalog.find, variant_id)
+        if found is None or "/" in name or name.startswith(".") or not (found.folder / name).is_file():
+            message = f"no file {name!r} of variant {variant_id!r}"
+            raise ServiceError(message, reason="not_found")
+        return FileResponse(found.folder / name)
+
+    return app
+
+
+def _add_jobs(app: FastAPI, config: ServiceConfig, backend: ServiceBackend) -> None:
+    jobs = backend.jobs
 
     @app.post("/v1/jobs", status_code=202)
     async def submit(body: JobRequest, response: Response) -> JobStatus:
@@ -128,16 +143,6 @@ def build_http(config: ServiceConfig, backend: ServiceBackend) -> FastAPI:
         return StreamingResponse(
             lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
-
-    @app.get("/v1/variants/{variant_id}/files/{name}")
-    async def file(variant_id: str, name: str) -> FileResponse:
-        found = await asyncio.to_thread(backend.catalog.find, variant_id)
-        if found is None or "/" in name or name.startswith(".") or not (found.folder / name).is_file():
-            message = f"no file {name!r} of variant {variant_id!r}"
-            raise ServiceError(message, reason="not_found")
-        return FileResponse(found.folder / name)
-
-    return app
 
 
 async def store_blob(config: ServiceConfig, sha256: str, request: Request) -> JSONResponse:

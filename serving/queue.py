@@ -7,6 +7,7 @@ from typing import Any, Final
 from serving.config import ServiceConfig
 from serving.store.jobs import JobStore
 from serving.store.rows import RANKS
+from worldgen.media.failpoint import failpoint
 from worldgen.wire import Priority
 
 APPLICATION_VERSION: Final = "1"
@@ -63,6 +64,7 @@ class JobQueue:
         Returns:
             Whether it worked. A job that could not be enqueued is not lost: runners look for such jobs.
         """
+        failpoint("ingress.accepted")
         try:
             self._enqueue(job_id, job_id, priority)
         except Exception:  # noqa: BLE001 -- whatever the driver raises: the job is accepted
