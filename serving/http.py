@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from serving.backend import ServiceBackend
 from serving.config import ServiceConfig
 from serving.sources import resolve
+from serving.store import JobStore
 from worldgen import __version__
 from worldgen.assembly import specs_of
 from worldgen.datatypes import ModelProfile, digest
@@ -85,6 +86,17 @@ def build_http(config: ServiceConfig, backend: ServiceBackend) -> FastAPI:
     return app
 
 
+async def _cancelled(jobs: JobStore, job_id: str) -> JobStatus:
+    """Ask for a job's end, and wait for it a while: a step is short."""
+    found = await asyncio.to_thread(jobs.request_cancel, job_id, owner=None)
+    for _ in range(100):
+        if found.state in FINAL:
+            break
+        await asyncio.sleep(0.1)
+        found = await asyncio.to_thread(jobs.get, job_id)
+    return found
+
+
 def _add_jobs(app: FastAPI, config: ServiceConfig, backend: ServiceBackend) -> None:
     jobs = backend.jobs
 
@@ -116,13 +128,7 @@ def _add_jobs(app: FastAPI, config: ServiceConfig, backend: ServiceBackend) -> N
 
     @app.post("/v1/jobs/{job_id}/cancel")
     async def cancel(job_id: str) -> JobStatus:
-        found = await asyncio.to_thread(jobs.request_cancel, job_id, owner=None)
-        for _ in range(100):
-            if found.state in FINAL:
-                break
-            await asyncio.sleep(0.1)
-            found = await asyncio.to_thread(jobs.get, job_id)
-        return found
+        return await _cancelled(jobs, job_id)
 
     @app.get("/v1/jobs/{job_id}/events")
     async def events(job_id: str, last_event_id: int = Header(default=0)) -> StreamingResponse:
