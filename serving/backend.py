@@ -64,7 +64,7 @@ class ServiceBackend:
                 state = found.status.value
                 if state in ("UNHEALTHY", "DEPLOY_FAILED"):
                     return Readiness(state="broken", why=f"{name}: {found.message or state}")
-                if not any(key.value == "RUNNING" and n for key, n in found.replica_states.items()):
+                if not any(key == "RUNNING" and n for key, n in found.replica_states.items()):
                     why.append(f"{name} is {state.lower()}")
         if not alive:
             why.append("no runner has said that it lives")

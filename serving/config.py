@@ -5,6 +5,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from worldgen.errors import ContractError
+
 Parameters = dict[str, float | int | str | bool]
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -166,9 +168,14 @@ class ServiceConfig(_Section):
         """Return a served world model; the empty name is the default's.
 
         Raises:
-            KeyError: It is not served.
+            ContractError: `unknown_model`, naming those that are served.
         """
-        return self.models[0] if not name else {model.name: model for model in self.models}[name]
+        found = self.models[0] if not name else next((m for m in self.models if m.name == name), None)
+        if found is None:
+            served = ", ".join(model.name for model in self.models)
+            message = f"this service has no world model {name!r}; it has: {served}"
+            raise ContractError(message, reason="unknown_model")
+        return found
 
     def executors(self) -> tuple[str, ...]:
         """Name the runner replicas: the same names after every restart."""

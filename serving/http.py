@@ -103,6 +103,7 @@ def _add_jobs(app: FastAPI, config: ServiceConfig, backend: ServiceBackend) -> N
     @app.post("/v1/jobs", status_code=202)
     async def submit(body: JobRequest, response: Response) -> JobStatus:
         specs = specs_of(body.specs, seed=body.seed)
+        config.model_named(body.model)
         path = resolve(config, body.source)
         await asyncio.to_thread(open_source, path, camera=body.camera)
         accepted, _ = await asyncio.to_thread(
