@@ -59,16 +59,18 @@ def serve_until_stopped(
     from ray import serve
 
     config.out.mkdir(parents=True, exist_ok=True)
-    with _stopped_by_signals() as stop, _noted(config):
+    with _noted(config), _stopped_by_signals() as (stop, listen):
         _start_ray(_cpus(config))
         try:
+            # Ray has put its own handler for SIGTERM there, which ends the process on the spot.
+            listen()
             serve.start(http_options={"host": config.host, "port": config.port})
             serve.run(build_app(config), name=APPLICATION, route_prefix="/")
             ready(url_of(config))
             stop.wait(seconds)
             _drain(config)
         finally:
-            serve.shutdown()
+            serve.shutdown()  # type: ignore[no-untyped-call]  # Ray annotates some
             ray.shutdown()
 
 
@@ -146,11 +148,12 @@ def _drain(config: ServiceConfig) -> None:
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
+def _stopped_by_signals() -> Iterator[tuple[threading.Event, Callable[[], None]]]:
     """Wake for Ctrl-C and for `worldgen stop`; a second Ctrl-C does not wait for anything."""
     stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield stop, lambda: None
         return
 
     def ask(number: int, frame: object) -> None:
@@ -159,9 +162,14 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    def listen() -> None:
+        for number in numbers:
+            signal.signal(number, ask)
+
+    before = {number: signal.getsignal(number) for number in numbers}
+    listen()
     try:
-        yield stop
+        yield stop, listen
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
