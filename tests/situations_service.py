@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,10 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
+
 from serving.config import ModelConfig, RunnerConfig, ServiceConfig
 from serving.queue import JobQueue
 from serving.store import Database, JobStore
 from tests.situations_jobs import small_clip
+from worldgen.media.failpoint import FILE_VARIABLE
 from worldgen.media.video import sha256_of
 from worldgen.wire import FINAL, JobRequest, JobStatus, Priority
 
@@ -181,3 +185,54 @@ class RunnerProcess:
         """Ask it to leave as Serve does, and wait."""
         self.ready.unlink()
         return self.wait(seconds)
+
+
+@contextmanager
+def served(folder: Path, *options: str, seconds: float = 600.0) -> Iterator[tuple[str, Path]]:
+    """The real server as a user starts it, ready; stopped as Ctrl-C does. Results are in `folder`/runs.
+
+    A process of it dies at the place that the file `folder`/runs/failpoint names.
+    """
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = int(found.getsockname()[1])
+    log = (folder / "log").open("a")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "worldgen", "serve", "--port", str(port)),
+            *("-o", str(folder / "runs")),
+            *options,
+        ],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        env={
+            **os.environ,
+            "RAY_AUTH_MODE": "disabled",
+            FILE_VARIABLE: str(folder / "runs" / "failpoint"),
+        },
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + seconds
+        while not _is_ready(url):
+            said = (folder / "log").read_text()[-3000:]
+            assert process.poll() is None, f"the server ended:\n{said}"
+            assert time.monotonic() < end, f"the server did not come up in {seconds:.0f} s:\n{said}"
+            time.sleep(0.5)
+        yield url, folder
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        log.close()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/readyz", timeout=10.0).status_code == 200
+    except httpx2.TransportError:
+        return False
