@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from serving.addresses import Addresses
-from serving.config import ServiceConfig
+from serving.config import ModelConfig, ServiceConfig
 from serving.http.backend import Readiness, Stores
 from serving.http.logs import LOGGER, log_json
 from serving.store.counters import counted
@@ -262,7 +262,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--model", default="physics")
     asked = parser.parse_args()
-    config = ServiceConfig(host=asked.host, port=asked.port, out=asked.out.resolve(), model=asked.model)
+    models = (ModelConfig(name=asked.model),)
+    config = ServiceConfig(host=asked.host, port=asked.port, out=asked.out.resolve(), models=models)
     log_json()
     backend = NearBackend(config)
     backend.start()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import uvicorn
 
-from serving.config import ServiceConfig
+from serving.config import ModelConfig, ServiceConfig
 from serving.http.app import build_http
 from serving.near import NearBackend
 from worldgen.wire import FINAL
@@ -67,8 +67,8 @@ def running(out: Path, *, works: bool = True, **settings: Any) -> Iterator[Runni
         works: Whether jobs are worked on; without, they wait.
         settings: Of the service.
     """
-    settings.setdefault("model", "fake")
-    config = ServiceConfig(out=out, **settings)
+    model = ModelConfig(name="fake", parameters=settings.pop("parameters", {}))
+    config = ServiceConfig(out=out, models=(model,), **settings)
     backend = NearBackend(config)
     server = uvicorn.Server(
         uvicorn.Config(

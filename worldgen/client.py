@@ -77,7 +77,7 @@ class Client:
         source: str | Path,
         specs: str | Spec | Sequence[str | Spec],
         *,
-        model: str = "physics",
+        model: str = "",
         seed: int = 0,
         upload: bool = True,
     ) -> "Job":
@@ -86,7 +86,7 @@ class Client:
         Args:
             source: A local file, uploaded first; with ``upload=False`` a path on the server or a blob name.
             specs: Words, preset names or typed specs.
-            model: A world model that the server has.
+            model: A world model that the server has; empty: its default.
             seed: Same seed, same frames.
             upload: Whether `source` is a local file.
 
