@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from serving.addresses import Addresses
 from serving.reporting import Reporter
 from serving.site import Site
+from serving.store.counters import counted
 from serving.store.rows import RANKS
 from serving.workflow import Journalled, Lost
 from worldgen.assembly import Assembly, publish, specs_of
@@ -249,10 +250,13 @@ class JobAttempt:
         catalog = self.site.catalog
         if isinstance(outcome, Failure):
             await asyncio.to_thread(catalog.record_failure, outcome, source)
+            await self._count(outcome)
             return
         failpoint("runner.before_publish")
         try:
-            await asyncio.to_thread(publish, catalog, outcome, source)
+            published = await asyncio.to_thread(publish, catalog, outcome, source)
+            if published.is_new:
+                await self._count(outcome)
         except PublishError as error:
             if error.reason != "conflict":
                 raise
@@ -260,6 +264,13 @@ class JobAttempt:
             _log.warning("variant %s was published by another attempt", outcome.id)
         failpoint("runner.after_publish")
         self.site.forget_candidate(outcome.candidate.video.uri)
+
+    async def _count(self, outcome: Outcome) -> None:
+        """Count an outcome for /metrics; a figure is no reason to fail a job."""
+        try:
+            await asyncio.to_thread(self.site.counters.add_all, counted(outcome, model=self.request.model))
+        except ServiceError:
+            _log.warning("job %s: an outcome was not counted", self.job_id)
 
     async def _done(self, index: int, outcome: Outcome, name: str) -> None:
         line = await asyncio.to_thread(self.site.line, outcome, name)

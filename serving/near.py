@@ -153,8 +153,6 @@ class _Job:
         self._backend, self._assembly, self._leave = backend, assembly, leave
         self._id, self._attempt = job_id, attempt
         self._addresses = Addresses(config)
-        self._left = backend.jobs.seconds_left(job_id)
-        self._started = time.monotonic()
         self._told = 0.0
         self._names: dict[str, Spec] = {}
 
@@ -203,10 +201,9 @@ class _Job:
     def _check(self) -> None:
         if self._leave.is_set():
             raise _Stopped(None)
-        if self._backend.jobs.cancel_requested(self._id):
-            raise _Stopped("cancelled")
-        if self._left is not None and time.monotonic() - self._started > self._left:
-            raise _Stopped("expired")
+        why = self._backend.jobs.why_stop(self._id, self._attempt)
+        if why is not None:
+            raise _Stopped(None if why == "lost" else why)
 
     def _report(self, variant_id: str, step: Progress) -> None:
         now = time.monotonic()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from serving.config import ServiceConfig
+from serving.store.counters import Counters
 from serving.store.jobs import JobStore
 from serving.turns import Turns
 from worldgen.assembly import Assembly
@@ -69,6 +70,7 @@ class Site:
         self.steps = steps
         self.loop = loop
         self.catalog = Catalog(config.out)
+        self.counters = Counters(jobs.database)
         self.attempts: set[JobAttempt] = set()
         self.is_leaving = False
         scratch = Scratch(config.scratch, shared=True)
