@@ -1,8 +1,8 @@
 """Addresses: what a request may name as a source, labels or calibration, and the file it stands for.
 
-    blob:<sha256>       an upload
-    https://..., s3://  fetched, where it is allowed
-    anything else       a path inside an allowed folder of this machine
+blob:<sha256>       an upload
+https://..., s3://  fetched, where it is allowed
+anything else       a path inside an allowed folder of this machine
 """
 
 import re

@@ -1,84 +1,94 @@
-"""The topology: one Ray Serve application from a configuration."""
+"""The topology: one Ray Serve application from a configuration. The only place that makes deployments."""
 
-import os
-import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from serving.config import ServiceConfig
+from serving.backend import ServiceBackend
+from serving.config import ModelConfig, ServiceConfig
 from serving.http import build_http
-from serving.runner import Runner
-from worldgen.assembly import Worker
+from serving.replicas import Critic, FarRunner, Generator
 
-APPLICATION = "worldgen"
+APPLICATION: Final = "worldgen"
+
+_HEALTH: Final = {"health_check_period_s": 2.0, "health_check_timeout_s": 60.0}
+"""A dead replica is seen within two seconds; one that is only slow has a minute."""
+_MARGIN_SECONDS: Final = 30.0
 
 
 def build_app(config: ServiceConfig) -> Any:  # noqa: ANN401 -- Ray's Application is untyped
-    """Bind ingress -> runner -> generator and critic. Replicas are plain classes."""
+    """Bind ingress -> runners -> a generator per world model, and the critic. Replicas are plain classes.
+
+    Generators and critic outlive the runners, and runners leave when their generations are finished: a
+    rolling update throws nothing away.
+    """
+    drained = config.runner.drain_seconds + _MARGIN_SECONDS
+    generators = {model.name: _generator(config, model, drained) for model in config.models}
+    critic = _deployment(
+        Critic,
+        name="critic",
+        num_replicas=config.critic.replicas,
+        max_ongoing_requests=4,
+        graceful_shutdown_timeout_s=drained + _MARGIN_SECONDS,
+        ray_actor_options={"num_cpus": config.critic.cpus},
+    ).bind("physics", str(config.scratch))
+    # A deployment each: the name of a replica is new after every restart, the name of a deployment is not.
+    runners = [
+        _deployment(
+            FarRunner,
+            name=f"runner-{index}",
+            num_replicas=1,
+            max_ongoing_requests=8,
+            graceful_shutdown_timeout_s=drained,
+            ray_actor_options={"num_cpus": config.runner.cpus},
+        ).bind(config, executor, generators, critic)
+        for index, executor in enumerate(config.executors())
+    ]
+    ingress = _deployment(
+        _ingress(config),
+        name="ingress",
+        num_replicas=config.ingress.replicas,
+        max_ongoing_requests=config.ingress.ongoing,
+        max_queued_requests=config.ingress.waiting,
+        backpressure_config={"status_code": 429, "retry_after_s": 5},
+        ray_actor_options={"num_cpus": config.ingress.cpus},
+    )
+    return ingress.bind(runners)
+
+
+def _generator(config: ServiceConfig, model: ModelConfig, drained: float) -> Any:  # noqa: ANN401 -- see above
+    scale: dict[str, Any] = {"num_replicas": model.replicas}
+    if model.autoscale is not None:
+        scale = {
+            "autoscaling_config": {
+                "min_replicas": model.autoscale.least,
+                "max_replicas": model.autoscale.most,
+                "target_ongoing_requests": model.autoscale.ongoing,
+            }
+        }
+    return _deployment(
+        Generator,
+        name=f"generator-{model.name}",
+        # One generates, the others wait behind its lock.
+        max_ongoing_requests=model.ongoing,
+        graceful_shutdown_timeout_s=drained + _MARGIN_SECONDS,
+        ray_actor_options={"num_cpus": model.cpus, "num_gpus": model.gpus},
+        **scale,
+    ).bind(model.name, str(config.scratch), model.parameters)
+
+
+def _deployment(replica: type, **options: Any) -> Any:  # noqa: ANN401 -- see above
     from ray import serve
 
-    scratch = str(config.scratch)
-    # One generates, others wait behind its lock, and being told to stop must get through.
-    generator = serve.deployment(
-        Worker,
-        name="generator",
-        max_ongoing_requests=8,
-        ray_actor_options={"num_cpus": config.generator_cpus},
-    ).bind(config.model, scratch, config.parameters)
-    critic = serve.deployment(
-        Worker, name="critic", max_ongoing_requests=4, ray_actor_options={"num_cpus": config.critic_cpus}
-    ).bind(config.model, scratch, config.parameters)
-    runner = serve.deployment(
-        Runner, name="runner", max_ongoing_requests=800, ray_actor_options={"num_cpus": 0.1}
-    ).bind(config, generator, critic)
-    ingress = serve.deployment(
-        serve.ingress(lambda: build_http(config, serve.get_deployment_handle("runner", APPLICATION)))(
-            Ingress
-        ),
-        name="ingress",
-        max_ongoing_requests=800,
-        ray_actor_options={"num_cpus": 0.1},
-    )
-    return ingress.bind(runner)
+    return serve.deployment(replica, **{**_HEALTH, **options})
+
+
+def _ingress(config: ServiceConfig) -> Any:  # noqa: ANN401 -- see above
+    from ray import serve
+
+    return serve.ingress(lambda: build_http(config, ServiceBackend(config)))(Ingress)
 
 
 class Ingress:
-    """Holds the HTTP application; binding the runner here tells Serve that it is needed."""
+    """Holds the HTTP application; binding the runners here tells Serve that they are needed."""
 
-    def __init__(self, runner: Any) -> None:  # noqa: ANN401 -- Ray's handles are untyped
-        self.runner = runner
-
-
-def serve_until_stopped(
-    config: ServiceConfig, *, ready: Callable[[str], None], seconds: float | None = None
-) -> None:
-    """Start a local cluster and the service, and stay until interrupted; stop what was started.
-
-    Args:
-        config: Settings.
-        ready: Called once with the service's address.
-        seconds: Leave after this long; None stays.
-    """
-    # Auth off is Ray's control plane on the loopback only; the service is reached through the ingress.
-    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-    from ray import serve
-
-    config.out.mkdir(parents=True, exist_ok=True)
-    ray.init(
-        include_dashboard=False,
-        log_to_driver=False,
-        num_cpus=max(4, os.cpu_count() or 1),
-        object_store_memory=256 << 20,
-    )
-    try:
-        serve.start(http_options={"host": config.host, "port": config.port})
-        serve.run(build_app(config), name=APPLICATION, route_prefix="/")
-        ready(f"http://{config.host}:{config.port}")
-        end = time.monotonic() + seconds if seconds is not None else None
-        while end is None or time.monotonic() < end:
-            time.sleep(0.2)
-    finally:
-        serve.shutdown()
-        ray.shutdown()
+    def __init__(self, runners: list[Any]) -> None:
+        self.runners = runners

@@ -1,35 +1,161 @@
-"""Settings of the service, from configs/serving/*.yaml and the command line."""
+"""Settings of the service: the typed half of configs/serving/*.yaml."""
 
 from pathlib import Path
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from serving.http_config import HttpConfig
+from worldgen.errors import ContractError
+
+Parameters = dict[str, float | int | str | bool]
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class ServiceConfig(BaseModel):
-    """One machine, one world model: the slice that the full service grows from."""
-
+class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+
+class AutoscaleConfig(_Section):
+    """Replicas by what waits for them."""
+
+    least: int = Field(default=1, ge=0)
+    most: int = Field(default=4, ge=1)
+    ongoing: float = Field(default=2.0, gt=0)
+    """Generations per replica that are aimed at, the running one included."""
+
+
+class ModelConfig(_Section):
+    """One world model and the replicas that hold it."""
+
+    name: str = "physics"
+    """Of configs/models, or physics or fake."""
+    parameters: Parameters = {}
+    """In place of the model's own."""
+    replicas: int = Field(default=1, ge=1)
+    autoscale: AutoscaleConfig | None = None
+    """In place of a fixed number of replicas."""
+    cpus: float = Field(default=1.0, ge=0)
+    gpus: float = Field(default=0.0, ge=0)
+    """Per replica; a fraction shares a GPU, a whole number above 1 is one replica over several."""
+    ongoing: int = Field(default=8, ge=2)
+    """Requests at once. One generates, others wait behind it, and being told to stop must get through."""
+
+
+class IngressConfig(_Section):
+    """The HTTP replicas."""
+
+    replicas: int = Field(default=1, ge=1)
+    cpus: float = Field(default=0.1, ge=0)
+    ongoing: int = Field(default=800, ge=1)
+    """Requests at once per replica, event streams included."""
+    waiting: int = Field(default=400, ge=1)
+    """Requests that may wait for a replica; more are answered 429 with Retry-After."""
+
+
+class RunnerConfig(_Section):
+    """The replicas that take jobs."""
+
+    replicas: int = Field(default=1, ge=1)
+    cpus: float = Field(default=0.1, ge=0)
+    jobs_each: int = Field(default=1, ge=1)
+    """Jobs of each priority that one runner works on at once."""
+    jobs_per_owner: int = Field(default=4, ge=1)
+    """Jobs of each priority that all runners together work on for one key at once."""
+    variants_in_flight: int = Field(default=2, ge=1)
+    """Of one job: judging one overlaps generating the next."""
+    poll_seconds: float = Field(default=0.5, gt=0)
+    """How often a runner with room looks for a job."""
+    beat_seconds: float = Field(default=1.0, gt=0)
+    dead_after_seconds: float = Field(default=10.0, gt=0)
+    """A runner that has been silent for this long is dead: another takes over its jobs."""
+    attempts: int = Field(default=20, ge=1)
+    """A job that has ended so many runners is failed, not tried again."""
+    drain_seconds: float = Field(default=20.0, ge=0)
+    """When a runner is told to leave, the variants under way may be finished for this long; what is not is
+    left to the next runner."""
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> "RunnerConfig":
+        if self.dead_after_seconds < 3 * self.beat_seconds:
+            msg = "dead_after_seconds must be at least three beats: one that is late is not dead"
+            raise ValueError(msg)
+        return self
+
+
+class CriticConfig(_Section):
+    """The replicas that extract and judge: the measured panel."""
+
+    replicas: int = Field(default=1, ge=1)
+    cpus: float = Field(default=0.5, ge=0)
+    vlm_endpoint: str = ""
+    """Where a reasoning critic answers: an endpoint, or an LLM deployment of the same cluster. Not used yet:
+    the panel is the measured one."""
+
+
+class ServiceConfig(_Section):
+    """One service: where it listens, what it keeps, and which replicas it has."""
+
+    name: str = Field(default="worldgen", pattern=r"^[a-z0-9-]{1,40}$")
+    """Of this deployment: two that share a database need different names."""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     out: Path = Path("runs")
-    """Folder of results, uploads and scratch."""
-    model: str = "physics"
-    parameters: dict[str, float | int | str | bool] = {}
-    """Of the model, in place of its own."""
-    source_roots: tuple[Path, ...] = ()
-    """Folders that a job may name paths in; empty: uploads only."""
-    max_upload_bytes: int = 2 << 30
-    max_queued_jobs: int = 64
-    generator_cpus: float = 1.0
-    critic_cpus: float = 0.5
-    keep_jobs_days: float = Field(default=30.0, gt=0)
+    """Folder of results, uploads and scratch; on a cluster, one that all nodes see."""
+    database: str = ""
+    """Address of the store of jobs; empty: SQLite in the folder of results."""
+    workflows: str = ""
+    """Address of the workflow journal; empty: SQLite in the folder of results, or the same Postgres."""
+    models: tuple[ModelConfig, ...] = Field(default=(ModelConfig(),), min_length=1)
+    """The first is the default."""
+    ingress: IngressConfig = IngressConfig()
+    runner: RunnerConfig = RunnerConfig()
+    critic: CriticConfig = CriticConfig()
     http: HttpConfig = HttpConfig()
     """Keys, limits, and where sources may come from."""
-    database: str = ""
-    """Address of the store; empty: SQLite beside the results."""
+    source_roots: tuple[Path, ...] = ()
+    """Folders that a job may name paths in; empty: uploads only."""
+    max_upload_bytes: int = Field(default=2 << 30, gt=0)
+    max_queued_jobs: int = Field(default=64, ge=1)
+    keep_jobs_days: float = Field(default=30.0, gt=0)
+    """Ended jobs are forgotten after this; their variants stay in the catalogue."""
+    keep_uploads_days: float = Field(default=3.0, gt=0)
+    """Uploads that no job names are removed after this."""
+    keep_scratch_hours: float = Field(default=24.0, gt=0)
+    start_seconds: float = Field(default=900.0, gt=0)
+    """A replica that needs longer to load is broken, not loading."""
+
+    @field_validator("models")
+    @classmethod
+    def _each_once(cls, value: tuple[ModelConfig, ...]) -> tuple[ModelConfig, ...]:
+        names = [model.name for model in value]
+        if len(set(names)) != len(names):
+            msg = f"each world model once, got {', '.join(names)}"
+            raise ValueError(msg)
+        return value
+
+    @property
+    def model(self) -> str:
+        """The default world model."""
+        return self.models[0].name
+
+    @property
+    def parameters(self) -> Parameters:
+        """Of the default world model."""
+        return self.models[0].parameters
+
+    @property
+    def database_url(self) -> str:
+        """Where jobs and keys are kept."""
+        return self.database or f"sqlite:///{self.out.resolve() / 'service.db'}"
+
+    @property
+    def workflows_url(self) -> str:
+        """Where DBOS keeps its journal: a file of its own in SQLite, which has one writer per file."""
+        if self.workflows or self.database.startswith("postgres"):
+            return self.workflows or self.database
+        return f"sqlite:///{self.out.resolve() / 'workflows.db'}"
 
     @property
     def scratch(self) -> Path:
@@ -37,11 +163,23 @@ class ServiceConfig(BaseModel):
         return self.out / "scratch"
 
     @property
-    def database_url(self) -> str:
-        """Where jobs and keys are kept."""
-        return self.database or f"sqlite:///{self.out / 'service.db'}"
-
-    @property
     def blobs(self) -> Path:
         """Uploads by content."""
         return self.out / "blobs"
+
+    def model_named(self, name: str) -> ModelConfig:
+        """Return a served world model; the empty name is the default's.
+
+        Raises:
+            ContractError: `unknown_model`, naming those that are served.
+        """
+        found = self.models[0] if not name else next((m for m in self.models if m.name == name), None)
+        if found is None:
+            served = ", ".join(model.name for model in self.models)
+            message = f"this service has no world model {name!r}; it has: {served}"
+            raise ContractError(message, reason="unknown_model")
+        return found
+
+    def executors(self) -> tuple[str, ...]:
+        """Name the runner replicas: the same names after every restart."""
+        return tuple(f"{self.name}-runner-{index}" for index in range(self.runner.replicas))

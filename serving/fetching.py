@@ -71,12 +71,13 @@ class Fetcher:
             ServiceError: `forbidden` for a place that is not allowed; `too_large`.
             SourceError: `not_found`, `timeout`, or `unexpected` when the server answers with something else.
         """
+        size: int | None
         if address.startswith("s3://"):
-            size, version = self._s3(address)[1:]
+            _, size, version = self._s3(address)
         else:
             with self._open(address, 30.0) as answer:
                 size = _length(answer)
-                version = answer.headers.get("etag") or answer.headers.get("last-modified", "")
+                version = str(answer.headers.get("etag") or answer.headers.get("last-modified") or "")
         if size is not None:
             self._check_size(size)
         return Announced(size=size, version=version)
@@ -230,7 +231,8 @@ class Fetcher:
 
 
 def _matches(host: str, port: int, allowed: str) -> bool:
-    name, _, said = allowed.partition(":")
+    # One colon is before a port; several are an address of version 6.
+    name, _, said = allowed.partition(":") if allowed.count(":") == 1 else (allowed, "", "")
     if port != int(said or 443):
         return False
     return host.endswith(name[1:]) and host != name[2:] if name.startswith("*.") else host == name

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from serving.addresses import Addresses
-from serving.config import ServiceConfig
+from serving.config import ModelConfig, ServiceConfig
 from serving.http.backend import Readiness, Stores
 from serving.http.logs import LOGGER, log_json
 from serving.store.counters import counted
@@ -127,7 +127,7 @@ class _Worker:
             except WorldgenError as error:
                 told = {"code": error.code, "message": error.message, "hint": error.hint}
                 jobs.finish(job_id, attempt, "failed", told)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 -- a job must end in a state
                 LOGGER.exception("job failed", extra={"job": job_id})
                 told = {"code": "internal.unexpected", "message": type(error).__name__, "hint": ""}
                 jobs.finish(job_id, attempt, "failed", told)
@@ -153,8 +153,6 @@ class _Job:
         self._backend, self._assembly, self._leave = backend, assembly, leave
         self._id, self._attempt = job_id, attempt
         self._addresses = Addresses(config)
-        self._left = backend.jobs.seconds_left(job_id)
-        self._started = time.monotonic()
         self._told = 0.0
         self._names: dict[str, Spec] = {}
 
@@ -203,10 +201,9 @@ class _Job:
     def _check(self) -> None:
         if self._leave.is_set():
             raise _Stopped(None)
-        if self._backend.jobs.cancel_requested(self._id):
-            raise _Stopped("cancelled")
-        if self._left is not None and time.monotonic() - self._started > self._left:
-            raise _Stopped("expired")
+        why = self._backend.jobs.why_stop(self._id, self._attempt)
+        if why is not None:
+            raise _Stopped(None if why == "lost" else why)
 
     def _report(self, variant_id: str, step: Progress) -> None:
         now = time.monotonic()
@@ -262,7 +259,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--model", default="physics")
     asked = parser.parse_args()
-    config = ServiceConfig(host=asked.host, port=asked.port, out=asked.out.resolve(), model=asked.model)
+    models = (ModelConfig(name=asked.model),)
+    config = ServiceConfig(host=asked.host, port=asked.port, out=asked.out.resolve(), models=models)
     log_json()
     backend = NearBackend(config)
     backend.start()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import uvicorn
 
-from serving.config import ServiceConfig
+from serving.config import ModelConfig, ServiceConfig
 from serving.http.app import build_http
 from serving.near import NearBackend
 from worldgen.wire import FINAL
@@ -45,7 +45,9 @@ class Running:
         """Submit a job."""
         return self.http.post("/v1/jobs", json=body, headers=headers)
 
-    def wait(self, job_id: str, headers: dict[str, str] | None = None, seconds: float = 90.0) -> dict[str, Any]:
+    def wait(
+        self, job_id: str, headers: dict[str, str] | None = None, seconds: float = 90.0
+    ) -> dict[str, Any]:
         """Wait for a job to end."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -65,8 +67,8 @@ def running(out: Path, *, works: bool = True, **settings: Any) -> Iterator[Runni
         works: Whether jobs are worked on; without, they wait.
         settings: Of the service.
     """
-    settings.setdefault("model", "fake")
-    config = ServiceConfig(out=out, **settings)
+    model = ModelConfig(name="fake", parameters=settings.pop("parameters", {}))
+    config = ServiceConfig(out=out, models=(model,), **settings)
     backend = NearBackend(config)
     server = uvicorn.Server(
         uvicorn.Config(

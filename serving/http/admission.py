@@ -14,7 +14,7 @@ from serving.http.backend import Backend
 from serving.http.contract import check_source, check_specs, chosen_profile
 from serving.http.logs import LOGGER
 from serving.http.problems import Refused
-from serving.store.keys import Key
+from serving.store.keys import Allowance, Key
 from worldgen.config.specs import parse_specs
 from worldgen.datatypes import ModelProfile, Source, Spec, digest
 from worldgen.datatypes.digest import Value
@@ -140,6 +140,9 @@ class Admission:
         http, keys = self.config.http, self.backend.keys
         most = key.jobs_in_flight or http.jobs_in_flight
         limit, count = key.variants_per_day or http.variants_per_day, len(checked.specs)
+        fingerprint = checked.fingerprint(idempotency_key)
+        if (same := self.backend.jobs.same(key.owner, fingerprint)) is not None:
+            return self._duplicate(same, keys.charge(key.owner, 0, limit=limit), idempotency_key)
         if keys.in_flight(key.owner) >= most:
             message = f"{most} jobs of this key wait or run; more are taken when one has ended"
             raise self._busy(message, http.retry_after_seconds)
@@ -153,7 +156,7 @@ class Admission:
                 job_id=uuid.uuid4().hex,
                 owner=key.owner,
                 variants_total=count,
-                fingerprint=checked.fingerprint(idempotency_key),
+                fingerprint=fingerprint,
                 limit=self.config.max_queued_jobs,
             )
         except WorldgenError as error:
@@ -161,20 +164,16 @@ class Admission:
             if isinstance(error, ServiceError) and error.reason == "busy":
                 raise self._busy(error.message, http.retry_after_seconds) from error
             raise
-        if is_new:
-            self._enqueue(status)
-            self.backend.counters.add("worldgen_jobs_submitted_total", model=checked.request.model)
-        else:
-            allowance = keys.charge(key.owner, -count, limit=limit)
-            by = "idempotency_key" if idempotency_key else "fingerprint"
-            self.backend.counters.add("worldgen_duplicates_suppressed_total", by=by)
-        return Accepted(
-            status=status,
-            is_new=is_new,
-            left=allowance.left,
-            limit=allowance.limit,
-            resets_seconds=allowance.resets_seconds,
-        )
+        if not is_new:
+            return self._duplicate(status, keys.charge(key.owner, -count, limit=limit), idempotency_key)
+        self._enqueue(status)
+        self.backend.counters.add("worldgen_jobs_submitted_total", model=checked.request.model)
+        return _accepted(status, allowance, is_new=True)
+
+    def _duplicate(self, status: JobStatus, allowance: Allowance, idempotency_key: str) -> Accepted:
+        by = "idempotency_key" if idempotency_key else "fingerprint"
+        self.backend.counters.add("worldgen_duplicates_suppressed_total", by=by)
+        return _accepted(status, allowance, is_new=False)
 
     def _enqueue(self, status: JobStatus) -> None:
         try:
@@ -222,10 +221,12 @@ class Admission:
         profiles: tuple[ModelProfile, ...],
     ) -> Source:
         name = _name_of(request, paths)
-        found = self._probed.get(name)
-        if found is None or paths["source"].is_dir():
+        found = None if paths["source"].is_dir() else self._probed.get(name)
+        if found is None:
             async with self._probing:
-                found = self._probed.get(name) or await asyncio.to_thread(self._open, request, paths)
+                # Whoever waited here may find that the one before has looked already.
+                known = None if paths["source"].is_dir() else self._probed.get(name)
+                found = known or await asyncio.to_thread(self._open, request, paths)
             self._probed[name] = found
             while len(self._probed) > _PROBES:
                 self._probed.popitem(last=False)
@@ -253,6 +254,16 @@ class Admission:
 
     def _busy(self, message: str, seconds: int) -> Refused:
         return Refused(message, reason="busy", headers={"Retry-After": str(seconds)}, hint="try again later")
+
+
+def _accepted(status: JobStatus, allowance: Allowance, *, is_new: bool) -> Accepted:
+    return Accepted(
+        status=status,
+        is_new=is_new,
+        left=allowance.left,
+        limit=allowance.limit,
+        resets_seconds=allowance.resets_seconds,
+    )
 
 
 def specs_of_request(request: JobRequest, most: int) -> tuple[Spec, ...]:

@@ -129,7 +129,9 @@ class Gate:
         needed = needed_scope(scope["method"], path)
         if not key.may(needed):
             await self._tell(scope, "key.refused", "service.forbidden")
-            return _forbidden(f"this key lacks the scope {needed}", f"it has: {', '.join(sorted(key.scopes))}")
+            return _forbidden(
+                f"this key lacks the scope {needed}", f"it has: {', '.join(sorted(key.scopes))}"
+            )
         return None
 
     async def _find(self, token: str) -> Key | None:
@@ -180,9 +182,7 @@ def _is_ours(path: str) -> bool:
 
 
 def _forbidden(detail: str, hint: str) -> Problem:
-    return Problem(
-        title="service: forbidden", status=403, detail=detail, code="service.forbidden", hint=hint
-    )
+    return Problem(title="service: forbidden", status=403, detail=detail, code="service.forbidden", hint=hint)
 
 
 def _token_of(header: str) -> str:

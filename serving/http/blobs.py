@@ -1,4 +1,4 @@
-"""Uploads by content: streamed to disk, taken up where they broke off, and believed only when the hash agrees."""
+"""Uploads by content: streamed to disk, taken up where they broke off, believed when the hash agrees."""
 
 import asyncio
 import hashlib
@@ -110,8 +110,8 @@ class Shelf:
         """Receive a body, whole or the rest of one.
 
         Raises:
-            ServiceError: `invalid`: not a sha256, or the content has another; `too_large`; `conflict` while the
-                same upload is under way, or when it does not go on where it broke off.
+            ServiceError: `invalid`: not a sha256, or the content has another; `too_large`; `conflict` while
+                the same upload is under way, or when it does not go on where it broke off.
             OutputError: `disk_full`.
         """
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
@@ -167,7 +167,7 @@ class Shelf:
     async def _fill(
         self, request: Request, partial: Path, content_range: str | None
     ) -> tuple[int, int | None]:
-        """Append a body to what is there of an upload; returns how much there is, and how much it shall be."""
+        """Append a body to what is there; returns how much that is now, and how much it shall be."""
         first, total = _first_and_total(request, content_range)
         if total is not None:
             self._check_size(total)
@@ -178,7 +178,7 @@ class Shelf:
             message = f"the upload broke off after {there} bytes; go on from there, not from {first}"
             raise Refused(message, reason="conflict", headers={"Upload-Offset": str(there)})
         size = first
-        with partial.open("r+b" if partial.exists() else "wb") as file:
+        with partial.open("r+b" if there else "wb") as file:
             file.truncate(first)
             file.seek(first)
             async for piece in request.stream():

@@ -50,7 +50,7 @@ def files_router(service: Service) -> APIRouter:
     @router.head("/{variant_id}/files/{name}", include_in_schema=False)
     @router.get("/{variant_id}/files/{name}", responses=_FILE, summary="Fetch a file of a variant")
     async def file(request: Request, variant_id: str, name: str) -> Response:
-        """Give one of the files that the variant lists, or `source.mp4`; ranges and If-None-Match are known."""
+        """Give a file that the variant lists, or `source.mp4`; ranges and If-None-Match are known."""
         published = await visible_variant(service, request, variant_id)
         stored = await asyncio.to_thread(stored_file, service.backend.catalog, published, name)
         return file_response(request, stored)

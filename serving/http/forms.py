@@ -1,4 +1,4 @@
-"""Forms of the OpenAI client: nested names such as ``input_reference[video_url]`` and ``tags[]``, and files."""
+"""Forms of the OpenAI client: nested names (``input_reference[video_url]``, ``tags[]``) and files."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def nested(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def _put(found: dict[str, Any], path: list[str], value: Any, name: str) -> None:  # noqa: ANN401 -- text or file
     place: dict[str, Any] = found
-    is_list = path[-1] == ""
+    is_list = len(path) > 1 and path[-1] == ""
     keys = path[:-1] if is_list else path
     if "" in keys:
         raise _contradicts(name)

@@ -49,7 +49,7 @@ _OPENAI_TYPES: Final = {
 }
 
 
-class Refused(ServiceError):
+class Refused(ServiceError):  # noqa: N818 -- as Cancelled, a word for what happened
     """A refusal that says more than its reason: status, headers, and the nearest request that would fit.
 
     Args:
@@ -184,7 +184,7 @@ def add_problems(app: FastAPI) -> None:
 
 
 def unwrapped(error: WorldgenError) -> WorldgenError:
-    """Return the error itself: Ray raises a class of its own that is also ours, with the error as its cause."""
+    """Return the error itself: what Ray raises is of a class of its own, with the error as its cause."""
     cause = getattr(error, "cause", None)
     return cause if isinstance(cause, WorldgenError) else error
 

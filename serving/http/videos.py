@@ -320,7 +320,9 @@ def _failure(status: JobStatus) -> dict[str, str] | None:
 
 
 def _why(line: VariantLine) -> str:
-    reasons = [str(finding.get("reason", "")) for finding in line.findings if finding.get("passed") is not True]
+    reasons = [
+        str(finding.get("reason", "")) for finding in line.findings if finding.get("passed") is not True
+    ]
     return f"the critic's verdict is {line.state}: {'; '.join(reasons)[:1000]}".rstrip(": ")
 
 

@@ -1,9 +1,9 @@
 """Counters that survive a process and are the same whichever replica is asked: what /metrics shows of work.
 
-    worldgen_variants_total{model, condition, verdict}       worldgen_stage_seconds_total{model, stage}
-    worldgen_stages_total{model, stage}                      worldgen_steps_total{model}
-    worldgen_retries_total{model}                            worldgen_duplicates_suppressed_total{by}
-    worldgen_refused_total{code}
+worldgen_variants_total{model, condition, verdict}       worldgen_stage_seconds_total{model, stage}
+worldgen_stages_total{model, stage}                      worldgen_steps_total{model}
+worldgen_retries_total{model}                            worldgen_duplicates_suppressed_total{by}
+worldgen_refused_total{code}
 """
 
 import json

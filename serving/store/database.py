@@ -1,8 +1,9 @@
 """The database: one engine, SQLite beside the results or Postgres by URL, the same statements for both."""
 
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,6 +109,16 @@ def engine_url(url: str) -> sa.URL:
         return parsed
     message = f"no database of kind {kind!r} without a file or server; allowed: {allowed}"
     raise ConfigError(message, reason="invalid")
+
+
+def keep_wal(url: str) -> None:
+    """Switch a SQLite file that others open to write-ahead logging, which stays: readers never wait then."""
+    parsed = engine_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        path = Path(str(parsed.database))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=30.0)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import sqlalchemy as sa
 
@@ -15,6 +15,9 @@ from worldgen.wire import FINAL, JobEvent, JobPage, JobRequest, JobState, JobSta
 
 SAME_FOR_SECONDS: Final = 24 * 3600
 """How long a request with the same fingerprint is the same job."""
+
+
+StopReason: TypeAlias = Literal["cancelled", "expired", "lost"]
 
 
 class JobStore:
@@ -93,6 +96,15 @@ class JobStore:
         """
         with self.database.read() as connection:
             return _statuses(connection, [_row(connection, job_id, owner)])[0]
+
+    def owner(self, job_id: str) -> str:
+        """Say whose a job is.
+
+        Raises:
+            ServiceError: `not_found`.
+        """
+        with self.database.read() as connection:
+            return str(_row(connection, job_id)["owner"])
 
     def request(self, job_id: str) -> JobRequest:
         """Return what was asked for.
@@ -217,6 +229,18 @@ class JobStore:
         with self.database.read() as connection:
             return bool(_row(connection, job_id)["cancel_requested"])
 
+    def why_stop(self, job_id: str, attempt: int) -> StopReason | None:
+        """Say why an attempt must end now, if it must."""
+        query = sa.select(JOBS.c.attempt, JOBS.c.state, JOBS.c.cancel_requested, JOBS.c.deadline)
+        with self.database.read() as connection:
+            row = connection.execute(query.where(JOBS.c.id == job_id)).first()
+            if row is None or row.attempt != attempt or row.state in FINAL:
+                return "lost"
+            if row.cancel_requested:
+                return "cancelled"
+            is_over = row.deadline is not None and row.deadline < self.database.now(connection)
+            return "expired" if is_over else None
+
     def finish(
         self, job_id: str, attempt: int, state: JobState, error: dict[str, str] | None = None
     ) -> JobStatus:
@@ -232,9 +256,9 @@ class JobStore:
 
     def counts(self) -> dict[str, int]:
         """Count jobs per state."""
-        query = sa.select(JOBS.c.state, sa.func.count().label("count")).group_by(JOBS.c.state)
+        query = sa.select(JOBS.c.state, sa.func.count().label("jobs")).group_by(JOBS.c.state)
         with self.database.read() as connection:
-            return {row.state: row.count for row in connection.execute(query)}
+            return {row.state: row.jobs for row in connection.execute(query)}
 
     def lapse(self) -> tuple[str, ...]:
         """Expire the jobs that still wait when their deadline is over, and name them."""
@@ -245,16 +269,6 @@ class JobStore:
             for row in rows:
                 _end(connection, now, row, "expired")
             return tuple(row["id"] for row in rows)
-
-    def seconds_left(self, job_id: str) -> float | None:
-        """Say how long a job may still take; None when it has no deadline.
-
-        Raises:
-            ServiceError: `not_found`.
-        """
-        with self.database.read() as connection:
-            deadline = _row(connection, job_id)["deadline"]
-            return None if deadline is None else float(deadline) - self.database.now(connection)
 
     def unfinished(self) -> dict[str, JobState]:
         """Name every job that has not ended, and its state, in the order of the queue."""
@@ -275,6 +289,13 @@ class JobStore:
         query = sa.delete(JOBS).where(JOBS.c.finished < before.timestamp(), JOBS.c.state.in_(FINAL))
         with self.database.write() as connection:
             return int(connection.execute(query).rowcount)
+
+    def same(self, owner: str, fingerprint: str) -> JobStatus | None:
+        """Find the job that `submit` would answer with in place of a new one."""
+        with self.database.read() as connection:
+            since = self.database.now(connection) - SAME_FOR_SECONDS
+            found = _same(connection, owner, fingerprint, since)
+            return None if found is None else _statuses(connection, [found])[0]
 
     def variant_ids(self, owner: str, after: str, limit: int) -> tuple[str, ...]:
         """Name variants that jobs of an owner made or reused, in the order of their ids."""

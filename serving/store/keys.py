@@ -165,9 +165,7 @@ class KeyStore:
         with self._database.write() as connection:
             stamp = _now().isoformat(timespec="seconds")
             connection.execute(
-                sa.update(_KEYS)
-                .where(_KEYS.c.id == key_id, _KEYS.c.revoked.is_(None))
-                .values(revoked=stamp)
+                sa.update(_KEYS).where(_KEYS.c.id == key_id, _KEYS.c.revoked.is_(None)).values(revoked=stamp)
             )
             row = connection.execute(sa.select(_KEYS).where(_KEYS.c.id == key_id)).mappings().first()
         if row is None:

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the serve extra is not installed")
 
-from tests.situations_http import Running, running  # noqa: E402 -- after the check
-from tests.situations_jobs import small_clip  # noqa: E402 -- after the check
+from tests.situations_http import Running, running
+from tests.situations_jobs import small_clip
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.situations import BAD_FILES, BadFile
 from tests.situations_http import Running, running
 from tests.situations_jobs import small_clip
 
-_FILES = [bad for bad in BAD_FILES if bad.name not in ("missing",) and "folder" not in bad.recipe]
+_FILES = [bad for bad in BAD_FILES if bad.name != "missing" and "folder" not in bad.recipe]
 
 
 @pytest.mark.parametrize("bad", _FILES, ids=lambda bad: bad.name)
@@ -33,12 +33,19 @@ def test_bad_clips_get_typed_answers(service: Running, bad: BadFile, tmp_path: P
 def test_a_lying_hash(service: Running) -> None:
     name = hashlib.sha256(b"what was promised").hexdigest()
     answer = service.http.put(f"/v1/blobs/{name}", content=b"something else")
-    assert answer.status_code == 400 and answer.json()["code"] == "service.invalid"
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "service.invalid"
     assert answer.headers["content-type"] == "application/problem+json"
-    assert service.http.post("/v1/blobs/check", json={"sha256": [name]}).json() == {"missing": [name], "received": {}}
+    assert service.http.post("/v1/blobs/check", json={"sha256": [name]}).json() == {
+        "missing": [name],
+        "received": {},
+    }
     for wrong in ("0" * 63, "A" * 64, "..%2f..%2fetc%2fpasswd"):
         assert service.http.put(f"/v1/blobs/{wrong}", content=b"x").status_code in (400, 404, 405)
-    assert service.http.put(f"/v1/blobs/{hashlib.sha256(b'').hexdigest()}", content=b"").status_code in (200, 201)
+    assert service.http.put(f"/v1/blobs/{hashlib.sha256(b'').hexdigest()}", content=b"").status_code in (
+        200,
+        201,
+    )
 
 
 def test_an_upload_goes_on_where_it_broke_off(service: Running) -> None:
@@ -57,16 +64,34 @@ def test_an_upload_goes_on_where_it_broke_off(service: Running) -> None:
         time.sleep(0.1)
     assert received == 300_000
     total = len(content)
-    gap = service.http.put(f"/v1/blobs/{name}", content=content[400_000:], headers={"Content-Range": f"bytes 400000-{total - 1}/{total}"})
-    assert gap.status_code == 409 and gap.headers["upload-offset"] == "300000"
-    part = service.http.put(f"/v1/blobs/{name}", content=content[300_000:500_000], headers={"Content-Range": f"bytes 300000-499999/{total}"})
-    assert part.status_code == 202 and part.json()["size"] == 500_000
-    rest = service.http.put(f"/v1/blobs/{name}", content=content[500_000:], headers={"Content-Range": f"bytes 500000-{total - 1}/{total}"})
-    assert rest.status_code == 201 and rest.json()["size"] == total
+    gap = service.http.put(
+        f"/v1/blobs/{name}",
+        content=content[400_000:],
+        headers={"Content-Range": f"bytes 400000-{total - 1}/{total}"},
+    )
+    assert gap.status_code == 409
+    assert gap.headers["upload-offset"] == "300000"
+    part = service.http.put(
+        f"/v1/blobs/{name}",
+        content=content[300_000:500_000],
+        headers={"Content-Range": f"bytes 300000-499999/{total}"},
+    )
+    assert part.status_code == 202
+    assert part.json()["size"] == 500_000
+    rest = service.http.put(
+        f"/v1/blobs/{name}",
+        content=content[500_000:],
+        headers={"Content-Range": f"bytes 500000-{total - 1}/{total}"},
+    )
+    assert rest.status_code == 201
+    assert rest.json()["size"] == total
     assert service.http.put(f"/v1/blobs/{name}", content=b"").json()["known"]
     for wrong in ("bytes 5-1/9", "bytes */9", "lines 0-1/2", f"bytes 0-{'9' * 30}/{'9' * 31}"):
         other = hashlib.sha256(wrong.encode()).hexdigest()
-        assert service.http.put(f"/v1/blobs/{other}", content=b"x", headers={"Content-Range": wrong}).status_code == 400
+        assert (
+            service.http.put(f"/v1/blobs/{other}", content=b"x", headers={"Content-Range": wrong}).status_code
+            == 400
+        )
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +132,20 @@ def test_a_body_too_large_is_cut_off_early(narrow: Running) -> None:
     piece = b"x" * 65536
     promised = f"PUT /v1/blobs/{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {100 << 20}\r\n\r\n"
     answer, sent = _raw(narrow, promised, [piece] * 1600)
-    assert b" 413 " in answer.split(b"\r\n")[0] and sent < 20 << 20
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert sent < 20 << 20
     chunked = f"PUT /v1/blobs/{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     framed = b"%x\r\n%s\r\n" % (len(piece), piece)
     answer, sent = _raw(narrow, chunked, [framed] * 1600)
-    assert b" 413 " in answer.split(b"\r\n")[0] and sent < 20 << 20
-    json = narrow.http.post("/v1/jobs", content=b'{"source": "' + b"x" * 20_000 + b'"}', headers={"Content-Type": "application/json"})
-    assert json.status_code == 413 and json.json()["code"] == "service.too_large"
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert sent < 20 << 20
+    json = narrow.http.post(
+        "/v1/jobs",
+        content=b'{"source": "' + b"x" * 20_000 + b'"}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert json.status_code == 413
+    assert json.json()["code"] == "service.too_large"
 
 
 def test_a_slow_client_is_given_up(narrow: Running) -> None:
@@ -157,10 +189,24 @@ def test_only_allowed_paths(tmp_path: Path) -> None:
     (root / "link.mp4").symlink_to(secret)
     with running(tmp_path / "runs", works=False, source_roots=(root,)) as service:
         assert service.submit({"source": str(clip), "specs": ["fog"]}).status_code == 202
-        for outside in (str(secret), f"{root}/../secret.mp4", f"{root}/link.mp4", "/etc/passwd", f"{tmp_path}/nothing"):
+        for outside in (
+            str(secret),
+            f"{root}/../secret.mp4",
+            f"{root}/link.mp4",
+            "/etc/passwd",
+            f"{tmp_path}/nothing",
+        ):
             answer = service.submit({"source": outside, "specs": ["fog"]})
             assert (answer.status_code, answer.json()["code"]) == (403, "service.forbidden"), outside
-        for wrong in ("", "file:///etc/passwd", "http://example.com/a.mp4", "a\0b", "x" * 5000, "blob:zz", "ftp://x/y"):
+        for wrong in (
+            "",
+            "file:///etc/passwd",
+            "http://example.com/a.mp4",
+            "a\0b",
+            "x" * 5000,
+            "blob:zz",
+            "ftp://x/y",
+        ):
             assert service.submit({"source": wrong, "specs": ["fog"]}).status_code == 400, wrong
         spec_file = service.submit({"source": str(clip), "specs": [str(root / "specs.yaml")]})
         assert spec_file.status_code == 400, "a request reads no file of the server"
@@ -173,24 +219,38 @@ def test_the_contract_is_checked_before_anything_is_accepted(tmp_path: Path) -> 
     with running(tmp_path / "runs", works=False) as service:
         address = service.upload(clip)
         unknown = service.submit({"source": address, "specs": ["fog"], "model": "fakee"})
-        assert unknown.status_code == 422 and unknown.json()["code"] == "contract.unknown_model"
+        assert unknown.status_code == 422
+        assert unknown.json()["code"] == "contract.unknown_model"
         assert unknown.json()["nearest"] == {"model": "fake"}
         weighed = {"seed": 1, "fog_mor_m": 50.0, "control_weights": {"edge": 1.0}}
-        assert service.submit({"source": address, "specs": [weighed]}).status_code == 202, "the fake reads no controls"
+        assert service.submit({"source": address, "specs": [weighed]}).status_code == 202, (
+            "the fake reads no controls"
+        )
         assert service.submit({"source": address, "specs": ["fog"], "seed": -1}).status_code == 422
-        many = service.submit({"source": address, "specs": [f"fog {n} m" for n in range(10, 199)] + [f"rain {n} mm/h, dust {n + 9} m" for n in range(1, 12)]})
+        many = service.submit(
+            {
+                "source": address,
+                "specs": [f"fog {n} m" for n in range(10, 199)]
+                + [f"rain {n} mm/h, dust {n + 9} m" for n in range(1, 12)],
+            }
+        )
         assert many.status_code in (400, 422), many.text
 
 
-def test_no_prompt_and_no_name_in_the_log(service: Running, clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_prompt_and_no_name_in_the_log(
+    service: Running, clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("INFO", logger="worldgen.service"):
         address = service.upload(clip)
-        job = service.submit({"source": address, "specs": [{"seed": 5, "fog_mor_m": 70.0, "prompt": "a secret plan"}]}).json()
+        job = service.submit(
+            {"source": address, "specs": [{"seed": 5, "fog_mor_m": 70.0, "prompt": "a secret plan"}]}
+        ).json()
         service.submit({"source": "/home/alice/drive.mp4", "specs": ["fog"]})
         service.http.get("/v1/jobs/alice-was-here?q=secret")
         service.http.get(f"/v1/jobs/{job['id']}")
     from serving.http.logs import JsonLines
 
     text = "\n".join(JsonLines().format(record) for record in caplog.records)
-    assert job["id"] in text and '"route": "/v1/jobs/{job_id}"' in text
+    assert job["id"] in text
+    assert '"route": "/v1/jobs/{job_id}"' in text
     assert not re.search("secret|alice|drive.mp4", text)

@@ -19,37 +19,46 @@ def test_a_job_from_upload_to_file(service: Running, clip: Path) -> None:
     assert answer.status_code == 202, answer.text
     job = answer.json()
     assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
-    assert job["state"] == "queued" and job["variants_total"] == 2 and job["model"] == "fake"
+    assert job["state"] == "queued"
+    assert job["variants_total"] == 2
+    assert job["model"] == "fake"
 
     told = service.http.get(f"/v1/jobs/{job['id']}/events")
     events = _events(told.text)
     assert [e["id"] for e in events] == list(range(1, len(events) + 1))
-    assert events[0]["state"] == "queued" and events[-1]["state"] == "completed"
+    assert events[0]["state"] == "queued"
+    assert events[-1]["state"] == "completed"
     resumed = service.http.get(f"/v1/jobs/{job['id']}/events", headers={"Last-Event-ID": "2"})
     assert _events(resumed.text) == events[2:]
     over = service.http.get(f"/v1/jobs/{job['id']}/events", headers={"Last-Event-ID": str(len(events))})
     assert over.status_code == 204, "a browser would come back for ever"
 
     status = service.wait(job["id"])
-    assert status["state"] == "completed" and status["variants_done"] == 2
+    assert status["state"] == "completed"
+    assert status["variants_done"] == 2
     line = next(v for v in status["variants"] if "variant.mp4" in v["files"])
 
     view = service.http.get(f"/v1/variants/{line['id']}").json()
-    assert view["state"] == line["state"] and view["findings"]
+    assert view["state"] == line["state"]
+    assert view["findings"]
     file = service.http.get(f"/v1/variants/{line['id']}/files/variant.mp4")
-    assert file.status_code == 200 and file.headers["content-type"] == "video/mp4"
+    assert file.status_code == 200
+    assert file.headers["content-type"] == "video/mp4"
     tag = file.headers["etag"]
     assert tag == f'"{hashlib.sha256(file.content).hexdigest()}"'
     path = f"/v1/variants/{line['id']}/files/variant.mp4"
     part = service.http.get(path, headers={"Range": "bytes=10-19", "If-Range": tag})
-    assert part.status_code == 206 and part.content == file.content[10:20]
+    assert part.status_code == 206
+    assert part.content == file.content[10:20]
     assert part.headers["content-range"] == f"bytes 10-19/{len(file.content)}"
     assert service.http.get(path, headers={"If-None-Match": tag}).status_code == 304
     beyond = service.http.get(path, headers={"Range": f"bytes={len(file.content)}-"})
-    assert beyond.status_code == 416 and beyond.headers["content-range"] == f"bytes */{len(file.content)}"
+    assert beyond.status_code == 416
+    assert beyond.headers["content-range"] == f"bytes */{len(file.content)}"
     assert service.http.head(path).headers["content-length"] == str(len(file.content))
     source = service.http.get(f"/v1/variants/{line['id']}/files/source.mp4")
-    assert source.status_code == 200 and source.content
+    assert source.status_code == 200
+    assert source.content
     for name in ("..%2f..%2fservice.db", "%2e%2e%2fvariant.json", "verdict.json%00", ".partial", "a" * 500):
         assert service.http.get(f"/v1/variants/{line['id']}/files/{name}").status_code in (404, 405), name
 
@@ -67,7 +76,8 @@ def test_the_same_request_is_the_same_job_and_a_key_decides_otherwise(service: R
     conflict = service.submit({**body, "seed": 6}, {"Idempotency-Key": "a"})
     assert conflict.status_code == 422
     refused = service.submit({**body, "specs": ["frogs"]}, {"Idempotency-Key": "b"})
-    assert refused.status_code == 400 and refused.json()["code"] == "spec.unknown_word"
+    assert refused.status_code == 400
+    assert refused.json()["code"] == "spec.unknown_word"
     assert service.submit(body, {"Idempotency-Key": "b"}).status_code == 202, "a refusal keeps no key"
     assert service.submit(body, {"Idempotency-Key": "x" * 256}).status_code == 400
     text = service.http.get("/metrics").text
@@ -88,17 +98,26 @@ def test_lists_have_cursors_and_filters(service: Running, clip: Path) -> None:
     assert second["data"][0]["id"] == ids[0]
     seen, after = [], ""
     while after is not None:
-        page = service.http.get("/v1/variants", params={"limit": 2, "after": after, "condition": "fog"}).json()
+        page = service.http.get(
+            "/v1/variants", params={"limit": 2, "after": after, "condition": "fog"}
+        ).json()
         assert len(page["data"]) <= 2
         seen += [variant["id"] for variant in page["data"]]
         after = page.get("next")
-    assert len(seen) >= 3 and len(set(seen)) == len(seen) and seen == sorted(seen)
-    verdicts = {v["state"] for v in service.http.get("/v1/variants?verdict=rejected&limit=100").json()["data"]}
+    assert len(seen) >= 3
+    assert len(set(seen)) == len(seen)
+    assert seen == sorted(seen)
+    verdicts = {
+        v["state"] for v in service.http.get("/v1/variants?verdict=rejected&limit=100").json()["data"]
+    }
     assert verdicts <= {"rejected"}
     assert service.http.get("/v1/variants?verdict=nice").status_code == 422
 
-    said = service.http.post(f"/v1/variants/{seen[0]}/audit", json={"decision": "reject", "reason": "blurry", "by": "ab"})
-    assert said.status_code == 201 and said.json()["by"] == "ab"
+    said = service.http.post(
+        f"/v1/variants/{seen[0]}/audit", json={"decision": "reject", "reason": "blurry", "by": "ab"}
+    )
+    assert said.status_code == 201
+    assert said.json()["by"] == "ab"
     assert service.http.get(f"/v1/variants/{seen[0]}").json()["audits"][0]["reason"] == "blurry"
 
 
@@ -119,7 +138,8 @@ def test_a_cancel_stops_within_a_step_and_nothing_follows(clip: Path, tmp_path: 
         status = service.wait(first["id"], seconds=20)
         assert status["state"] == "cancelled"
         told = _events(service.http.get(f"/v1/jobs/{first['id']}/events").text)
-        assert told[-1]["state"] == "cancelled" and max(e["step"] for e in told) < 240
+        assert told[-1]["state"] == "cancelled"
+        assert max(e["step"] for e in told) < 240
 
 
 def test_a_restart_goes_on_with_what_was_accepted(clip: Path, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def test_wrong_missing_and_revoked_keys(guarded: Running) -> None:
         {"Authorization": "Bearer " + "x" * 5000},
     ):
         refused = ask("/v1/jobs", headers=headers)
-        assert refused.status_code == 401 and refused.json()["code"] == "service.unauthorized"
+        assert refused.status_code == 401
+        assert refused.json()["code"] == "service.unauthorized"
         assert "Bearer" in refused.headers["www-authenticate"]
     assert ask("/v1/jobs", auth=("key", good["Authorization"].removeprefix("Bearer "))).status_code == 200
     assert guarded.http.get("/healthz").status_code == 200
@@ -59,7 +60,8 @@ def test_scopes(guarded: Running, clip: Path) -> None:
     _, submits = guarded.key("submit")
     body = {"source": "blob:" + "0" * 64, "specs": ["fog"]}
     refused = guarded.submit(body, reads)
-    assert refused.status_code == 403 and "submit" in refused.json()["detail"]
+    assert refused.status_code == 403
+    assert "submit" in refused.json()["detail"]
     assert guarded.http.put("/v1/blobs/" + "0" * 64, content=b"x", headers=reads).status_code == 403
     assert guarded.http.get("/v1/jobs", headers=submits).status_code == 403
     audit = f"/v1/variants/{'0' * 32}/audit"
@@ -95,7 +97,8 @@ def test_a_key_sees_only_its_own(guarded: Running, clip: Path) -> None:
 
     # The name of an upload is no right to it: who has not shown the content cannot use it.
     stolen = guarded.submit({"source": address, "specs": ["night"]}, theirs)
-    assert stolen.status_code == 404 and stolen.json()["code"] == "service.not_found"
+    assert stolen.status_code == 404
+    assert stolen.json()["code"] == "service.not_found"
     name = address.removeprefix("blob:")
     missing = guarded.http.post("/v1/blobs/check", json={"sha256": [name]}, headers=theirs).json()["missing"]
     assert missing == [name]
@@ -107,11 +110,14 @@ def test_quotas(guarded: Running, clip: Path) -> None:
     _, small = guarded.key("submit", "read", variants_per_day=3)
     address = guarded.upload(clip, small)
     first = guarded.submit({"source": address, "specs": ["fog", "night"]}, small)
-    assert first.status_code == 202 and "r=1" in first.headers["ratelimit"]
+    assert first.status_code == 202
+    assert "r=1" in first.headers["ratelimit"]
     again = guarded.submit({"source": address, "specs": ["fog", "night"]}, small)
-    assert again.status_code == 202 and again.json()["id"] == first.json()["id"], "a duplicate costs nothing"
+    assert again.status_code == 202
+    assert again.json()["id"] == first.json()["id"], "a duplicate costs nothing"
     spent = guarded.submit({"source": address, "specs": ["rain", "snow"]}, small)
-    assert spent.status_code == 429 and int(spent.headers["retry-after"]) <= 86400
+    assert spent.status_code == 429
+    assert int(spent.headers["retry-after"]) <= 86400
     assert guarded.submit({"source": address, "specs": ["rain"]}, small).status_code == 202
 
 

@@ -16,6 +16,7 @@ BENCHES = {
     "critic": "worldgen.bench.critic",
     "embedded": "worldgen.bench.embedded",
     "engine": "worldgen.bench.engine",
+    "kills": "serving.bench.kills",
     "physics": "worldgen.bench.physics",
 }
 """Name -> module with ``measure(full: bool) -> tuple[Figures, str]`` (figures, what was sampled)."""

@@ -12,7 +12,6 @@ The folder of a variant is its own index: a look-up by id is one listing, and th
 disagree with the files.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -154,7 +153,8 @@ class Catalog:
         """Yield the variants whose ids follow `after`, in the order of their ids, for lists in pages."""
         if not self._variants.is_dir():
             return
-        names = (name for name in os.listdir(self._variants) if name[-12:] > after[:12])
+        found = (path.name for path in self._variants.iterdir())
+        names = (name for name in found if name[-12:] > after[:12])
         for name in sorted(names, key=lambda name: name[-12:]):
             path = self._variants / name / "variant.json"
             yield Published(folder=path.parent, record=read_value(path, Record), is_new=False)

@@ -10,7 +10,7 @@ from worldgen.errors import ConfigError
 
 
 def bench_command(
-    name: Annotated[str, typer.Argument(help="physics, critic, engine or embedded.")],
+    name: Annotated[str, typer.Argument(help="physics, critic, engine, embedded or kills.")],
     full: Annotated[
         bool, typer.Option("--full", help="The whole figure, not the sample that fits in a minute.")
     ] = False,

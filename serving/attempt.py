@@ -1,0 +1,321 @@
+"""One attempt at a job: the spine, fenced, watched, and published as it goes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
+from typing import Any, Final, TypeVar
+
+from serving.addresses import Addresses
+from serving.reporting import Reporter
+from serving.site import Site
+from serving.store.counters import counted
+from serving.store.rows import RANKS
+from serving.workflow import Journalled, Lost
+from worldgen.assembly import Assembly, publish, specs_of
+from worldgen.datatypes import (
+    Candidate,
+    Case,
+    Failure,
+    GenerationPlan,
+    Outcome,
+    Progress,
+    Source,
+    Spec,
+    Variant,
+    Verdict,
+)
+from worldgen.errors import JudgeError, PublishError, ServiceError, WorldgenError
+from worldgen.media.failpoint import failpoint
+from worldgen.pipeline import Limits, make_variants
+from worldgen.sources.open import open_source
+from worldgen.wire import JobRequest, VariantLine
+
+T = TypeVar("T")
+
+_LOOK_SECONDS: Final = 0.3
+"""How often an attempt looks whether it was cancelled, is too late, or has lost the job."""
+
+_log = logging.getLogger("worldgen.serving")
+
+
+class JobAttempt:
+    """Makes what is missing of one job. Its public methods block; its work runs on the replica's loop.
+
+    Args:
+        site: What all attempts of this runner share.
+        job_id: Of the job.
+        attempt: The number that fences what is written.
+        request: What was asked for.
+    """
+
+    def __init__(self, site: Site, job_id: str, attempt: int, request: JobRequest) -> None:
+        self.site = site
+        self.job_id = job_id
+        self.attempt = attempt
+        self.request = request
+        self._opened: tuple[Source, tuple[Spec, ...]] | None = None
+        self._lines: list[asyncio.Future[VariantLine]] = []
+        self._making: asyncio.Task[None] | None = None
+        self._reason: str | None = None
+        self._generating = 0
+        self._busy = 0
+        self._reporter = self._blocking(self._report())
+
+    def prepare(self) -> Journalled:
+        """Open the source and name the variants, one id per spec."""
+        return self._blocking(self._prepare())
+
+    def variant(self, ids: list[str], index: int) -> Journalled:
+        """See to it that variant `index` is published, by this attempt or an earlier one."""
+        return self._blocking(self._variant(ids, index))
+
+    def finish(self, ended: Journalled) -> None:
+        """End the job."""
+        failpoint("runner.before_finish")
+        self._blocking(self._reporter.flush())
+        try:
+            self.site.jobs.finish(
+                self.job_id, self.attempt, ended.get("ended", "completed"), ended.get("error")
+            )
+        except ServiceError as error:
+            if error.reason == "forbidden":
+                raise Lost(error.message) from None
+            raise
+        failpoint("runner.after_finish")
+
+    def close(self) -> None:
+        """Leave the generation and stop reporting."""
+        self._blocking(self._leave())
+
+    def stop(self, reason: str) -> None:
+        """End early, on the loop: `cancelled`, `expired`, `lost` or `leaving`."""
+        self._reason = self._reason or reason
+        if self._making is not None:
+            self._making.cancel()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being generated, judged or published."""
+        return self.is_working and self._busy > 0
+
+    @property
+    def is_working(self) -> bool:
+        """Whether anything of this attempt runs."""
+        return self._making is not None and not self._making.done()
+
+    async def _report(self) -> Reporter:
+        reporter = Reporter(self.site.jobs, self.job_id, self.attempt, lambda: self.stop("lost"))
+        reporter.state("preparing")
+        return reporter
+
+    async def _prepare(self) -> Journalled:
+        try:
+            source, specs = await self._open()
+            assembly = self.site.assembly(self.request.model)
+            identity = assembly.identity(source, specs)
+            ids = [assembly.variant_id(source, spec, identity) for spec in specs]
+        except Exception as error:  # noqa: BLE001 -- a job must end in a state, whatever happened
+            return _failed(error)
+        failpoint("runner.prepared")
+        return {"ids": ids}
+
+    async def _open(self) -> tuple[Source, tuple[Spec, ...]]:
+        if self._opened is None:
+            source = await asyncio.to_thread(self._read)
+            self._opened = source, specs_of(self.request.specs, seed=self.request.seed)
+        return self._opened
+
+    def _read(self) -> Source:
+        request, addresses = self.request, Addresses(self.site.config)
+        return open_source(
+            addresses.path_of(request.source),
+            camera=request.camera,
+            labels=addresses.path_of(request.labels) if request.labels else None,
+            calibration=addresses.path_of(request.calibration) if request.calibration else None,
+        )
+
+    async def _variant(self, ids: list[str], index: int) -> Journalled:
+        if self._making is None:
+            loop = asyncio.get_running_loop()
+            self._lines = [loop.create_future() for _ in ids]
+            self._making = loop.create_task(self._make(ids, index))
+            if self._reason is not None:
+                self._making.cancel()
+        try:
+            line = await asyncio.shield(self._lines[index])
+        except _EndedError as end:
+            return end.journalled
+        failpoint("runner.before_journal")
+        return {"variant": line.id, "state": line.state}
+
+    async def _make(self, ids: list[str], first: int) -> None:
+        watch = asyncio.get_running_loop().create_task(self._watch())
+        end: BaseException = Lost(f"job {self.job_id} is left to the next runner")
+        try:
+            await self._make_from(ids, first)
+        except asyncio.CancelledError:
+            if self._reason in ("cancelled", "expired"):
+                end = _EndedError({"ended": self._reason})
+        except Exception as error:  # noqa: BLE001 -- a job must end in a state, whatever happened
+            end = _EndedError(_failed(error))
+        finally:
+            watch.cancel()
+            for line in self._lines[first:]:
+                if not line.done():
+                    line.set_exception(end)
+                    line.exception()  # looked at: whether somebody waits for it does not matter
+
+    async def _make_from(self, ids: list[str], first: int) -> None:
+        source, specs = await self._open()
+        assembly = self.site.assembly(self.request.model)
+        identity = assembly.identity(source, specs)
+        wanted: dict[str, int] = {}
+        for index in range(first, len(ids)):
+            # The planned id first: newer code may give another one to what older code has published.
+            now = assembly.variant_id(source, specs[index], identity)
+            found = await asyncio.to_thread(self._published, ids[index], now)
+            if found is None:
+                wanted[now] = index
+            else:
+                await self._done(index, found, specs[index].name)
+        if not wanted:
+            return
+        async with aclosing(
+            self._outcomes(assembly, source, {i: specs[n] for i, n in wanted.items()})
+        ) as outcomes:
+            async for outcome in outcomes:
+                self._busy += 1
+                try:
+                    await self._publish(outcome, source)
+                    await self._done(wanted[outcome.id], outcome, outcome.spec.name)
+                finally:
+                    self._busy -= 1
+
+    def _published(self, *ids: str) -> Variant | None:
+        catalog = self.site.catalog
+        found = next((known for known in ids if catalog.find(known)), None)
+        return catalog.load(found) if found else None
+
+    def _outcomes(
+        self, assembly: Assembly, source: Source, wanted: dict[str, Spec]
+    ) -> AsyncGenerator[Outcome, None]:
+        identity = assembly.identity(source, tuple(wanted.values()))
+        return make_variants(  # type: ignore[return-value]  # an async generator, declared as an iterator
+            source,
+            tuple(wanted.values()),
+            profile=assembly.model.profile,
+            identity=identity,
+            extract=self.site.steps.extract,
+            generate=self._generate,
+            judge=self._judge,
+            policy=assembly.policy,
+            limits=Limits(variants_in_flight=self.site.config.runner.variants_in_flight),
+            report=lambda variant_id, step: self._reporter.progress(
+                variant_id, wanted[variant_id].name, step
+            ),
+        )
+
+    async def _generate(self, plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
+        model = self.site.config.model_named(self.request.model).name
+        async with self.site.turns(model).turn(RANKS[self.request.priority]):
+            self._generating += 1
+            self._busy += 1
+            self._reporter.state("running")
+            try:
+                async with aclosing(self.site.steps.generate(model, plan)) as stream:
+                    async for event in stream:
+                        failpoint("runner.generating")
+                        yield event
+            finally:
+                self._generating -= 1
+                self._busy -= 1
+
+    async def _judge(self, case: Case) -> Verdict:
+        failpoint("runner.judging")
+        if self._generating == 0:
+            self._reporter.state("judging")
+        self._busy += 1
+        try:
+            return await self.site.steps.judge(case)
+        except JudgeError:
+            if self.site.is_leaving:
+                # The critic has left before us: that says nothing of the variant.
+                raise asyncio.CancelledError from None
+            raise
+        finally:
+            self._busy -= 1
+
+    async def _publish(self, outcome: Outcome, source: Source) -> None:
+        catalog = self.site.catalog
+        if isinstance(outcome, Failure):
+            await asyncio.to_thread(catalog.record_failure, outcome, source)
+            await self._count(outcome)
+            return
+        failpoint("runner.before_publish")
+        try:
+            published = await asyncio.to_thread(publish, catalog, outcome, source)
+            if published.is_new:
+                await self._count(outcome)
+        except PublishError as error:
+            if error.reason != "conflict":
+                raise
+            # Another attempt was first, on other hardware perhaps: what is there stays, and is the answer.
+            _log.warning("variant %s was published by another attempt", outcome.id)
+        failpoint("runner.after_publish")
+        self.site.forget_candidate(outcome.candidate.video.uri)
+
+    async def _count(self, outcome: Outcome) -> None:
+        """Count an outcome for /metrics; a figure is no reason to fail a job."""
+        try:
+            await asyncio.to_thread(self.site.counters.add_all, counted(outcome, model=self.request.model))
+        except ServiceError:
+            _log.warning("job %s: an outcome was not counted", self.job_id)
+
+    async def _done(self, index: int, outcome: Outcome, name: str) -> None:
+        line = await asyncio.to_thread(self.site.line, outcome, name)
+        await self._reporter.variant(line)
+        failpoint("runner.after_commit")
+        if not self._lines[index].done():
+            self._lines[index].set_result(line)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                reason = await asyncio.to_thread(self.site.jobs.why_stop, self.job_id, self.attempt)
+            except ServiceError:
+                continue
+            if reason is not None:
+                self.stop(reason)
+                return
+
+    async def _leave(self) -> None:
+        if self._making is not None and not self._making.done():
+            self._reason = self._reason or "leaving"
+            self._making.cancel()
+            await asyncio.wait({self._making})
+        self._reporter.close()
+        self.site.attempts.discard(self)
+
+    def _blocking(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self.site.loop).result()
+
+
+class _EndedError(Exception):
+    def __init__(self, journalled: Journalled) -> None:
+        super().__init__(str(journalled))
+        self.journalled = journalled
+
+
+def _failed(error: Exception) -> Journalled:
+    if isinstance(error, WorldgenError):
+        cause = getattr(error, "cause", None)
+        known = cause if isinstance(cause, WorldgenError) else error
+        return {
+            "ended": "failed",
+            "error": {"code": known.code, "message": known.message, "hint": known.hint},
+        }
+    _log.error("a job failed in a way that is not foreseen", exc_info=error)
+    text = f"{type(error).__name__}: {error}"
+    return {"ended": "failed", "error": {"code": "internal.unexpected", "message": text, "hint": ""}}

@@ -1,0 +1,1 @@
+"""Benches of the service; `worldgen bench` starts them by name."""

@@ -1,0 +1,111 @@
+"""Chores of a runner: heartbeat, taking over, finding what is in no queue, and clean-up."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from serving.queue import JobQueue
+from serving.site import Site
+from serving.store.runners import RunnerRegistry
+from serving.workflow import Durable
+from worldgen.errors import ServiceError
+
+_SWEEP_SECONDS: Final = 5.0
+_CLEAN_SECONDS: Final = 3600.0
+
+_log = logging.getLogger("worldgen.serving")
+
+
+class Chores:
+    """Threads beside the event loop, so that a busy loop is not a dead runner.
+
+    Args:
+        site: Of the runner.
+        registry: Who is alive.
+        queue: Where jobs wait.
+        durable: DBOS of this process.
+    """
+
+    def __init__(self, site: Site, registry: RunnerRegistry, queue: JobQueue, durable: Durable) -> None:
+        self.site = site
+        self.registry = registry
+        self.queue = queue
+        self.durable = durable
+        self._stop = threading.Event()
+        runner = site.config.runner
+        self._threads = [
+            self._every(runner.beat_seconds, self.beat),
+            self._every(2 * runner.beat_seconds, self.take_over),
+            self._every(_SWEEP_SECONDS, self.sweep),
+            self._every(_CLEAN_SECONDS, self.clean),
+        ]
+
+    @property
+    def are_alive(self) -> bool:
+        """Whether all threads run."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def close(self) -> None:
+        """Stop, and say that this runner has left."""
+        self._stop.set()
+        try:
+            self.registry.leave(self.site.executor, self.site.incarnation)
+        except ServiceError:
+            _log.warning("%s could not say that it leaves", self.site.executor)
+
+    def beat(self) -> None:
+        """Say that this runner lives."""
+        standing = self.registry.beat(self.site.executor, self.site.incarnation)
+        if standing == "replaced":
+            # Serve has started another process under this name: two would fight for the same jobs.
+            _log.error("%s was replaced by another process; leaving", self.site.executor)
+            os._exit(1)
+        if standing == "dead":
+            _log.warning("%s was taken for dead; its jobs belong to others now", self.site.executor)
+            self.registry.join(self.site.executor, self.site.incarnation)
+
+    def take_over(self) -> None:
+        """Put the jobs of dead runners back into the queue, and expire what has waited too long."""
+        dead = self.registry.dead(self.site.config.runner.dead_after_seconds, by=self.site.executor)
+        recovered = self.durable.recover(dead)
+        if recovered:
+            _log.warning("%s puts back %d jobs of %s", self.site.executor, recovered, ", ".join(dead))
+        self.site.jobs.lapse()
+
+    def sweep(self) -> None:
+        """Enqueue the jobs that were accepted and are in no queue, or whose workflow broke."""
+        unfinished = self.site.jobs.unfinished()
+        missing = unfinished.keys() - self.queue.in_flight() if unfinished else ()
+        for job_id in missing:
+            _log.warning("job %s is in no queue; enqueueing it", job_id)
+            self.queue.enqueue_again(job_id)
+
+    def clean(self) -> None:
+        """Forget old jobs, uploads that no job names, and scratch files that nobody uses any more."""
+        config = self.site.config
+        old = datetime.now(UTC) - timedelta(days=config.keep_jobs_days)
+        self.site.jobs.expire(before=old)
+        self.queue.forget(old)
+        named = {name.removeprefix("blob:") for name in self.site.jobs.sources()}
+        uploads = time.time() - config.keep_uploads_days * 86400
+        scratch = time.time() - config.keep_scratch_hours * 3600
+        for folder, before, kept in ((config.blobs, uploads, named), (config.scratch, scratch, set[str]())):
+            for path in folder.iterdir() if folder.is_dir() else ():
+                if path.name not in kept and path.is_file() and path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+
+    def _every(self, seconds: float, chore: Callable[[], None]) -> threading.Thread:
+        def work() -> None:
+            while not self._stop.wait(seconds):
+                try:
+                    chore()
+                except Exception:  # noqa: BLE001 -- a chore that failed is done again; the runner goes on
+                    _log.warning("%s failed; again in %.0f s", chore.__name__, seconds, exc_info=True)
+
+        thread = threading.Thread(target=work, name=f"worldgen-{chore.__name__}", daemon=True)
+        thread.start()
+        return thread

@@ -1,0 +1,72 @@
+"""Replicas: plain classes that Serve wraps. The near steps, and what a far caller needs to stop them."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from serving.config import ServiceConfig
+from serving.remote import RemoteSteps, mark_of
+from serving.runner import Runner
+from worldgen.assembly import Worker
+from worldgen.datatypes import Candidate, GenerationPlan, Progress
+from worldgen.media.failpoint import failpoint
+
+
+class Generator(Worker):
+    """Generates, one at a time, and marks in the scratch folder what it is at.
+
+    Cancelling the remote stream reaches this replica and no other, but returns before the model has been
+    left. The mark says when that was: it is a file, because a second call may reach another replica.
+
+    Args:
+        model: Name of the world model.
+        scratch: Folder that runner and critic can read.
+        parameters: Of the model, in place of its own.
+    """
+
+    def __init__(
+        self, model: str, scratch: str, parameters: Mapping[str, float | int | str | bool] | None = None
+    ) -> None:
+        super().__init__(model, scratch, parameters)
+        self._scratch = Path(scratch)
+
+    async def generate(self, plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
+        """Stream a generation."""
+        mark = mark_of(self._scratch, plan.attempt_id)
+        mark.touch()
+        try:
+            async with aclosing(super().generate(plan)) as stream:
+                async for event in stream:
+                    failpoint("generator.step" if isinstance(event, Progress) else "generator.candidate")
+                    yield event
+        finally:
+            mark.unlink(missing_ok=True)
+
+
+class Critic(Worker):
+    """Extracts and judges."""
+
+
+class FarRunner(Runner):
+    """A runner whose steps are other replicas.
+
+    Args:
+        config: Of the service.
+        executor: A name that is the same after a restart.
+        generators: World model -> Serve handle of a `Generator`.
+        critic: Serve handle of a `Critic`.
+    """
+
+    def __init__(
+        self,
+        config: ServiceConfig,
+        executor: str,
+        generators: Mapping[str, Any],  # Ray's handles are untyped
+        critic: Any,  # noqa: ANN401 -- as above
+    ) -> None:
+        super().__init__(config, executor, RemoteSteps(generators, critic, config.scratch))
+
+    async def __del__(self) -> None:
+        """Drain when Serve stops this replica."""
+        await self.drain()
