@@ -74,7 +74,7 @@ def decode(vae: AutoencoderKLWan, latents: Tensor) -> Tensor:
 
 
 def cost(made: Tensor, true: Tensor, *, gradient: float, spectrum: float) -> tuple[Tensor, dict[str, float]]:
-    """Cost of pixels [n, 3, t, h, w]: errors of values, of gradients (three scales, time) and of the spectrum.
+    """Cost of pixels [n, 3, t, h, w]: errors of values, gradients (three scales, time) and the spectrum.
 
     Values and gradients by their root mean square. Their absolute errors were tried first: most slopes are
     zero and most colours grey, so the medians that they teach are grey and flat, and after 400 steps clear

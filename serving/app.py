@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from serving.backend import ServiceBackend
 from serving.config import ModelConfig, ServiceConfig
-from serving.http import build_http
+from serving.ingress import build_ingress
 from serving.replicas import Critic, FarRunner, Generator
 
 APPLICATION: Final = "worldgen"
@@ -84,7 +84,7 @@ def _deployment(replica: type, **options: Any) -> Any:  # noqa: ANN401 -- see ab
 def _ingress(config: ServiceConfig) -> Any:  # noqa: ANN401 -- see above
     from ray import serve
 
-    return serve.ingress(lambda: build_http(config, ServiceBackend(config)))(Ingress)
+    return serve.ingress(lambda: build_ingress(config, ServiceBackend(config)))(Ingress)
 
 
 class Ingress:

@@ -251,7 +251,7 @@ def main() -> None:
     """Serve from one process until interrupted."""
     import uvicorn
 
-    from serving.http.app import build_http
+    from serving.ingress import build_ingress
 
     parser = argparse.ArgumentParser(prog="python -m serving.near", description="worldgen in one process")
     parser.add_argument("--host", default="127.0.0.1")
@@ -266,7 +266,7 @@ def main() -> None:
     backend.start()
     try:
         uvicorn.run(
-            build_http(config, backend),
+            build_ingress(config, backend),
             host=config.host,
             port=config.port,
             access_log=False,

@@ -8,9 +8,8 @@ from tests.web.looking import wait_until
 
 def test_a_person_with_a_key_gets_from_a_clip_to_an_audit(tmp_path, serve, look):
     near = pytest.importorskip("serving.near", reason="there is no ingress in one process")
-    from serving.http.app import build_http
-
     from serving.config import ServiceConfig
+    from serving.http.app import build_http
     from serving.web import Sessions, add_ingress_page
 
     config = ServiceConfig(out=tmp_path / "runs", http={"keys": "on"})
