@@ -1,5 +1,6 @@
 """Planning: from a spec to a plan with nothing left to decide. Pure; no file, no clock, no chance."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,6 +123,18 @@ def check_needs(source: Source, profile: ModelProfile) -> None:
         raise ContractError(message, reason="needs", hint=hint)
 
 
+def check_masks(source: Source, weights: Mapping[ControlKind, float]) -> None:
+    """Refuse a mask of a control map that a variant is not made from.
+
+    Raises:
+        ContractError: `controls`.
+    """
+    unread = sorted(set(source.masks) - set(weights))
+    if unread:
+        message = f"a mask of {', '.join(unread)} was given; this variant is made from {', '.join(weights)}"
+        raise ContractError(message, reason="controls", hint=f"weigh it: --weight {unread[0]}=1")
+
+
 def plan_generation(
     source: Source, material: Material, spec: Spec, profile: ModelProfile, *, variant_id: str
 ) -> GenerationPlan:
@@ -134,10 +147,7 @@ def plan_generation(
     check_needs(source, profile)
     check_transition(spec, material.condition, profile)
     weights = control_weights_of(spec, profile)
-    unread = sorted(set(source.masks) - set(weights)) if source.masks else []
-    if unread:
-        message = f"a mask of {', '.join(unread)} was given; this variant is made from {', '.join(weights)}"
-        raise ContractError(message, reason="controls", hint=f"weigh it: --weight {unread[0]}=1")
+    check_masks(source, weights)
     fit = fit_to(source, profile)
     prompt, negative_prompt = _prompts(source, material, spec, profile, fit)
     return GenerationPlan(

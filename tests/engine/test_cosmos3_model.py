@@ -1,15 +1,19 @@
 """Cosmos 3 as a world model: what its settings do to plans, memory and files."""
 
+import re
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from tests.situations_cosmos3 import QUICK, SPEC, Situation, install, source_of
+from worldgen.assembly import Options, estimate
 from worldgen.config.presets import find_preset
 from worldgen.datatypes import (
     Candidate,
@@ -17,6 +21,7 @@ from worldgen.datatypes import (
     Progress,
 )
 from worldgen.errors import ConfigError, ContractError, GenerationError, WeightsError
+from worldgen.media.encode import write_video
 from worldgen.media.scratch import Scratch
 from worldgen.models.build import build_model, profile_of
 from worldgen.models.cosmos3.fitting import fitted, restored
@@ -163,7 +168,11 @@ def test_out_of_memory_is_told_with_what_would_need_less_and_the_model_lives(tmp
     assert failed.value.reason == "out_of_memory"
     assert "320x192" in failed.value.message
     assert "64 GiB" in failed.value.message
-    assert "chunk_frames" in failed.value.hint
+    told = re.search(r"estimate for that is ([\d.]+) GiB", failed.value.message)
+    assert told is not None
+    less = dict(re.findall(r"([\w=]+) \(([\d.]+) GiB\)", failed.value.hint))
+    assert {"chunk_frames=5"} <= set(less), "of the tiny weights that are installed, not of Nano's"
+    assert all(0 < float(gib) <= float(told.group(1)) for gib in less.values())
     assert np.array_equal(situation.frames(), good)
 
 
@@ -241,3 +250,20 @@ def test_frames_are_fitted_and_restored(tmp_path: Path) -> None:
     assert fit.content == (0, 6, 320, 186), "16:9 stands whole in the middle of 5:3"
     assert restored(frames[0], fit).shape == (54, 96, 3)
     assert (situation.make().video.width, situation.make().video.height) == (96, 54)
+
+
+def test_a_dry_run_makes_the_checks_of_a_run_and_tells_the_memory(tmp_path: Path) -> None:
+    clip = tmp_path / "a.mp4"
+    write_video(clip, Situation(tmp_path / "s").clip.frames, fps=10.0)
+    options = Options(model="cosmos3-nano", parameters=QUICK, condition="clear")
+    told = estimate(clip, "fog", options)
+    assert told["variants"][0]["code"] == "ok"
+    assert 0 < told["memory_gib"]["peak"] < 1, "of the tiny weights that are installed"
+    more = replace(options, control_weights={"edge": 1.0, "depth": 1.0})
+    assert estimate(clip, "fog", more)["memory_gib"]["layer"] > told["memory_gib"]["layer"]
+    mask = tmp_path / "mask.png"
+    cv2.imwrite(str(mask), np.full((54, 96), 255, np.uint8))
+    masked = estimate(clip, "fog", replace(options, masks={"depth": mask}))
+    assert masked["variants"][0]["code"] == "contract.controls"
+    with pytest.raises(ContractError, match="mask of edge"):
+        estimate(clip, "fog", replace(options, model="physics", parameters={}, masks={"edge": mask}))

@@ -101,7 +101,7 @@ def source_of(path: str | Path, options: Options, digest: Callable[[Path], str] 
     return with_masks(source, {kind: Path(mask) for kind, mask in options.masks.items()})
 
 
-def _weighed(specs: tuple[Spec, ...], weights: dict[ControlKind, float]) -> tuple[Spec, ...]:
+def weighed(specs: tuple[Spec, ...], weights: dict[ControlKind, float]) -> tuple[Spec, ...]:
     """Set the weights of the control maps in every spec."""
     if not weights:
         return specs
@@ -123,7 +123,7 @@ async def augment_async(
     """
     started = time.perf_counter()
     options = options or Options()
-    wanted = _weighed(specs_of(specs, seed=options.seed), options.control_weights)
+    wanted = weighed(specs_of(specs, seed=options.seed), options.control_weights)
     out = Path(out)
     if out.exists() and not out.is_dir():
         message = f"{out} is a file; results need a folder"

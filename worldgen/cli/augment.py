@@ -332,6 +332,10 @@ def _show_estimate(estimated: dict[str, Any], *, as_json: bool) -> None:
     else:
         said = f"about {estimated['seconds']:.0f} s and {estimated['megabytes']:.0f} MB; nothing was written"
     console.print(said, highlight=False)
+    if memory := estimated.get("memory_gib"):
+        waits = f", and {memory['host']:.1f} GiB waiting on the host" if memory["host"] else ""
+        told = f"estimated memory: {memory['peak']:.1f} GiB at the peak, tensors alone{waits}"
+        console.print(told, highlight=False)
 
 
 def control_kind(name: str | None) -> ControlKind | None:

@@ -124,6 +124,7 @@ def _list(*, as_json: bool) -> None:
         verified = "needs none" if p.kind in ("physics", "fake") else _yes(p.verified_with_real_weights)
         table.add_row(p.name, p.kind, ", ".join(sorted(p.needs)), verified, p.title)
     console.print(table)
+    _show_memory(rows)
     console.print(f"\n[bold]weights[/] [dim]in {store.root}[/]", highlight=False)
     table = Table(box=None, pad_edge=False)
     for column in ("weights", "here", "on disk", "pinned", "GPU memory", "licence"):
@@ -132,6 +133,21 @@ def _list(*, as_json: bool) -> None:
         table.add_row(*_row(standing))
     console.print(table)
     console.print("\n[dim]worldgen models pull NAME[/] fetches, resumes and verifies", highlight=False)
+
+
+def _show_memory(rows: list[Any]) -> None:
+    """Print our own estimates: they depend on what is asked, so there is one for each tier."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("memory of", "estimated at the peak, by lines"):
+        table.add_column(column)
+    for p in rows:
+        told = ", ".join(f"{lines}: {gib:g} GiB" for lines, gib in p.memory_estimates_gib.items())
+        if told:
+            table.add_row(p.name, told)
+    console.print()
+    console.print(table)
+    about = "tensors alone, one full chunk, one control, everything resident; `augment --dry-run` says more"
+    console.print(f"[dim]{about}[/]", highlight=False)
 
 
 def _row(standing: Any) -> tuple[str, ...]:  # noqa: ANN401 -- Standing; importing it here would slow every command

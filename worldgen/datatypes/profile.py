@@ -50,6 +50,9 @@ class ModelProfile(Value):
     makes: frozenset[str] = frozenset()
     """Spec fields it can render; empty: all."""
     memory_gib: float = 0.0
+    """Of a GPU, as published."""
+    memory_estimates_gib: dict[int, float] = {}
+    """Tier -> our own estimate for one full chunk with the default control and placement."""
     license: str = ""
     verified_with_real_weights: bool = False
     parameters: dict[str, float | int | str | bool] = {}

@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from worldgen.datatypes import ModelProfile
-from worldgen.errors import ConfigError, ContractError
+from worldgen.errors import ConfigError, ContractError, WeightsError
 from worldgen.media.scratch import Scratch
+from worldgen.models.cosmos3.memory import demand_of, estimate_memory
 from worldgen.models.cosmos3.settings import settings_of
+from worldgen.models.cosmos3.shape import shape_of
 from worldgen.models.fake import FAKE_PROFILE, FakeWorldModel
 from worldgen.models.guardrail import GuardedWorldModel, build_guardrail
 from worldgen.models.parameters import set_parameters
 from worldgen.models.physics.model import PROFILE as PHYSICS_PROFILE
 from worldgen.models.physics.model import PhysicsWorldModel
 from worldgen.models.protocol import WorldModel
+from worldgen.weights import find
 
 Parameters: TypeAlias = Mapping[str, float | int | str | bool]
 Build: TypeAlias = Callable[[Scratch, ModelProfile], WorldModel]
@@ -70,6 +73,29 @@ def build_model(name: str, scratch: Scratch, parameters: Parameters | None = Non
     parameters = profile.parameters
     guardrail = build_guardrail(str(parameters["guardrail"]), str(parameters.get("device", "")))
     return GuardedWorldModel(model, guardrail, scratch)
+
+
+def memory_estimate(
+    profile: ModelProfile, parameters: Parameters, *, size: tuple[int, int], frames: int, hints: int
+) -> dict[str, float] | None:
+    """Estimate what a generation needs, in GiB by part; None for a model without weights.
+
+    Args:
+        profile: Of the model.
+        parameters: Of the plan: the preset is filled in.
+        size: Width and height of the model's frames.
+        frames: Of the whole clip.
+        hints: Control maps that count.
+    """
+    if profile.kind != "diffusion":
+        return None
+    settings = settings_of(profile.name)
+    try:
+        shape = shape_of(find(settings.weights))
+    except WeightsError:
+        shape = settings.shape
+    asked = demand_of(parameters, size=size, frames=frames, hints=hints)
+    return estimate_memory(shape, asked).facts()
 
 
 def _entry(name: str) -> tuple[Callable[[str], ModelProfile], Build]:

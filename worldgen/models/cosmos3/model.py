@@ -31,8 +31,10 @@ from worldgen.media.scratch import Scratch
 from worldgen.media.video import VideoWriter, sha256_of
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.fitting import fitted, restored
+from worldgen.models.cosmos3.memory import cheaper, demand_of, estimate_memory
 from worldgen.models.cosmos3.placement import Placement, build_engine, free_memory, placement_of
 from worldgen.models.cosmos3.request import Control, Frames, Made, Sampling, StepDone, Transfer
+from worldgen.models.cosmos3.shape import shape_of
 from worldgen.models.engine.guidance import Guidance, Interval
 from worldgen.models.engine.resume import FolderSaves, NoSaves, Saves
 from worldgen.models.engine.seams import Seam
@@ -108,13 +110,17 @@ class Cosmos3WorldModel:
             self._loaded[1].cache.clear()
         free_memory()
         width, height = plan.fit.model_size
-        frames = plan.fit.model_frames
-        chunk = min(int(plan.parameters.get("chunk_frames", 0)) or frames, frames)
+        words = max(plan.prompt, plan.negative_prompt, key=len)
+        frames, hints = plan.fit.model_frames, len(plan.controls)
+        asked = demand_of(plan.parameters, size=(width, height), frames=frames, hints=hints, words=words)
+        shape = shape_of(self._folder)
         message = (
-            f"out of memory: {chunk} frames of {width}x{height} at a time, {len(plan.controls)} controls; "
+            f"out of memory: {asked.frames} frames of {width}x{height} at a time, {hints} controls; our "
+            f"estimate for that is {estimate_memory(shape, asked).gib:g} GiB (tensors alone), and "
             f"{self.profile.name} is published as needing {self.profile.memory_gib:g} GiB"
         )
-        hint = "try fewer chunk_frames, a lower tier, fewer controls, vae_tiling=true, offload=layers"
+        less = [f"{name} ({m.gib:g} GiB)" for name, m in cheaper(shape, asked, self.profile.tiers)]
+        hint = f"estimated to need less, each on its own: {', '.join(less) or 'nothing'}"
         return GenerationError(message, reason="out_of_memory", hint=hint)
 
 

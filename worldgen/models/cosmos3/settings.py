@@ -8,6 +8,8 @@ from worldgen.config import load_settings
 from worldgen.datatypes import ControlKind, ModelProfile
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.profile import PROMPT_STYLES, PromptStyle
+from worldgen.models.cosmos3.memory import demand_of, estimate_memory
+from worldgen.models.cosmos3.shape import Shape
 from worldgen.weights import checkpoint_of
 
 REVISION: Final = "2"
@@ -90,6 +92,8 @@ class Cosmos3Settings(Value):
     max_frames: int = 5000
     fps_range: tuple[float, float] = (10.0, 30.0)
     memory_gib: float
+    """As published; beside it stands our own estimate, from `shape`."""
+    shape: Shape = Shape()
     presets: dict[str, Preset]
     sampling: SamplingSettings = SamplingSettings()
     placement: PlacementSettings = PlacementSettings()
@@ -112,6 +116,13 @@ class Cosmos3Settings(Value):
             msg = f"tier {self.sampling.tier} is none of {', '.join(map(str, self.tiers))}"
             raise ValueError(msg)
         return self
+
+    def _estimate(self, size: tuple[int, int]) -> float:
+        """Estimate one full chunk of the default control, in GiB."""
+        preset = self.presets[self.default_controls[0]]
+        settings = self.sampling.model_dump() | preset.model_dump() | self.placement.model_dump()
+        asked = demand_of(settings, size=size, frames=preset.chunk_frames, hints=1)
+        return estimate_memory(self.shape, asked).gib
 
     def profile(self, name: str) -> ModelProfile:
         """State the contract, without loading anything.
@@ -140,6 +151,7 @@ class Cosmos3Settings(Value):
                 {"wet", "fog", "snow", "night", "shadows", "rain", "clouds", "dusk", "low_sun"}
             ),
             memory_gib=self.memory_gib,
+            memory_estimates_gib={tier: self._estimate(max(sizes)) for tier, sizes in self.tiers.items()},
             license=self.license,
             verified_with_real_weights=self.verified_with_real_weights,
             presets={hint: preset.model_dump() for hint, preset in self.presets.items()},
