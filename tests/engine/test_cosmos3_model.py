@@ -260,7 +260,7 @@ def test_a_dry_run_makes_the_checks_of_a_run_and_tells_the_memory(tmp_path: Path
     assert told["variants"][0]["code"] == "ok"
     assert 0 < told["memory_gib"]["peak"] < 1, "of the tiny weights that are installed"
     more = replace(options, control_weights={"edge": 1.0, "depth": 1.0})
-    assert estimate(clip, "fog", more)["memory_gib"]["layer"] > told["memory_gib"]["layer"]
+    assert estimate(clip, "fog", more)["memory_gib"]["latents"] > told["memory_gib"]["latents"]
     mask = tmp_path / "mask.png"
     cv2.imwrite(str(mask), np.full((54, 96), 255, np.uint8))
     masked = estimate(clip, "fog", replace(options, masks={"depth": mask}))

@@ -13,6 +13,7 @@ from worldgen.assembly.augmenting import (
 from worldgen.assembly.estimating import estimate
 from worldgen.assembly.judging import judge
 from worldgen.assembly.recording import record, write_controls
+from worldgen.assembly.rolling import RolledOut, RolloutOptions, rollout
 from worldgen.assembly.specs import specs_of
 from worldgen.assembly.stressing import stress
 from worldgen.assembly.wiring import Assembly, assembled
@@ -22,6 +23,8 @@ __all__ = [
     "Assembly",
     "Augmented",
     "Options",
+    "RolledOut",
+    "RolloutOptions",
     "Worker",
     "assembled",
     "augment",
@@ -31,6 +34,7 @@ __all__ = [
     "judge",
     "publish",
     "record",
+    "rollout",
     "specs_of",
     "stress",
     "variant_json",

@@ -1,7 +1,7 @@
 """Build: from a name to a world model. Profiles are read without loading anything."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from worldgen.datatypes import ModelProfile
 from worldgen.errors import ConfigError, ContractError, WeightsError
@@ -17,18 +17,28 @@ from worldgen.models.physics.model import PhysicsWorldModel
 from worldgen.models.protocol import WorldModel
 from worldgen.weights import find
 
+if TYPE_CHECKING:
+    from worldgen.models.cosmos3.model import Cosmos3WorldModel
+
 Parameters: TypeAlias = Mapping[str, float | int | str | bool]
 Build: TypeAlias = Callable[[Scratch, ModelProfile], WorldModel]
 
 
-def _cosmos3(scratch: Scratch, profile: ModelProfile) -> WorldModel:
+def _cosmos3(scratch: Scratch, profile: ModelProfile) -> "Cosmos3WorldModel":
+    _need_torch(profile.name)
+    from worldgen.models.cosmos3.model import Cosmos3WorldModel
+
+    return Cosmos3WorldModel(scratch, profile, settings_of(profile.name).weights)
+
+
+def _need_torch(name: str) -> None:
     try:
-        from worldgen.models.cosmos3.model import Cosmos3WorldModel
+        import diffusers  # noqa: F401 -- whether it is here
+        import torch  # noqa: F401
     except ImportError as exc:
-        message = f"{profile.name} needs torch and diffusers: {exc}"
+        message = f"{name} needs torch and diffusers: {exc}"
         hint = "pip install 'worldgen[models]'"
         raise ConfigError(message, reason="missing_extra", hint=hint) from exc
-    return Cosmos3WorldModel(scratch, profile, settings_of(profile.name).weights)
 
 
 _MODELS: Final[dict[str, tuple[Callable[[str], ModelProfile], Build]]] = {
@@ -73,6 +83,34 @@ def build_model(name: str, scratch: Scratch, parameters: Parameters | None = Non
     parameters = profile.parameters
     guardrail = build_guardrail(str(parameters["guardrail"]), str(parameters.get("device", "")))
     return GuardedWorldModel(model, guardrail, scratch)
+
+
+def rollout_profile(name: str, parameters: Parameters | None = None) -> ModelProfile:
+    """Facts about a world model that makes rollouts.
+
+    Raises:
+        ContractError: `needs` for one that makes none; else as `profile_of`.
+        ConfigError: `missing_extra`: torch or diffusers is not installed.
+    """
+    profile = profile_of(name, parameters)
+    if profile.kind != "diffusion":
+        message = f"{profile.name} makes no rollouts"
+        raise ContractError(message, reason="needs", hint="cosmos3-nano and cosmos3-super do")
+    _need_torch(name)
+    return profile
+
+
+def build_rollout_model(
+    name: str, scratch: Scratch, parameters: Parameters | None = None
+) -> "Cosmos3WorldModel":
+    """Build a world model that makes rollouts; its weights are found as `build_model` finds them.
+
+    Raises:
+        ContractError: As `rollout_profile`.
+        ConfigError: As `rollout_profile`.
+        WeightsError: As `build_model`.
+    """
+    return _cosmos3(scratch, rollout_profile(name, parameters))
 
 
 def memory_estimate(

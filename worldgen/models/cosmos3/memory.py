@@ -78,7 +78,7 @@ class Memory:
     def facts(self) -> dict[str, float]:
         """Tell it in GiB, by part."""
         parts = ("weights", "text", "latents", "layer", "decode", "host", "peak")
-        return {part: round(getattr(self, part) / GIB, 3) for part in parts}
+        return {part: float(f"{getattr(self, part) / GIB:.4g}") for part in parts}
 
 
 def estimate_memory(shape: Shape, demand: Demand) -> Memory:

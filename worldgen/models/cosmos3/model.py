@@ -31,7 +31,7 @@ from worldgen.media.scratch import Scratch
 from worldgen.media.video import VideoWriter, sha256_of
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.fitting import fitted, restored
-from worldgen.models.cosmos3.memory import cheaper, demand_of, estimate_memory
+from worldgen.models.cosmos3.memory import Demand, cheaper, demand_of, estimate_memory
 from worldgen.models.cosmos3.placement import Placement, build_engine, free_memory, placement_of
 from worldgen.models.cosmos3.request import Control, Frames, Made, Sampling, StepDone, Transfer
 from worldgen.models.cosmos3.shape import shape_of
@@ -80,7 +80,7 @@ class Cosmos3WorldModel:
                 yield from _Generation(self, plan, stop).events()
             except torch.OutOfMemoryError as exc:
                 clear_frames(exc.__traceback__)  # They hold the tensors that did fit.
-                raise self._out_of_memory(plan) from exc
+                raise self.out_of_memory(_demand(plan)) from exc
             except BaseException:
                 free_memory()
                 raise
@@ -105,18 +105,16 @@ class Cosmos3WorldModel:
         """Name the candidate's file."""
         return self._scratch.new_path(".candidate.mp4")
 
-    def _out_of_memory(self, plan: GenerationPlan) -> GenerationError:
+    def out_of_memory(self, asked: Demand) -> GenerationError:
+        """Let go of what is shared, and say what was asked for and what would need less."""
         if self._loaded is not None:
             self._loaded[1].cache.clear()
         free_memory()
-        width, height = plan.fit.model_size
-        words = max(plan.prompt, plan.negative_prompt, key=len)
-        frames, hints = plan.fit.model_frames, len(plan.controls)
-        asked = demand_of(plan.parameters, size=(width, height), frames=frames, hints=hints, words=words)
+        width, height = asked.size
         shape = shape_of(self._folder)
         message = (
-            f"out of memory: {asked.frames} frames of {width}x{height} at a time, {hints} controls; our "
-            f"estimate for that is {estimate_memory(shape, asked).gib:g} GiB (tensors alone), and "
+            f"out of memory: {asked.frames} frames of {width}x{height} at a time, {asked.hints} controls; "
+            f"our estimate for that is {estimate_memory(shape, asked).gib:g} GiB (tensors alone), and "
             f"{self.profile.name} is published as needing {self.profile.memory_gib:g} GiB"
         )
         less = [f"{name} ({m.gib:g} GiB)" for name, m in cheaper(shape, asked, self.profile.tiers)]
@@ -261,6 +259,16 @@ class _Generation:
         if self.stop.is_set():
             message = f"stopped {when}"
             raise Cancelled(message, reason="by_user")
+
+
+def _demand(plan: GenerationPlan) -> Demand:
+    return demand_of(
+        plan.parameters,
+        size=plan.fit.model_size,
+        frames=plan.fit.model_frames,
+        hints=len(plan.controls),
+        words=max(plan.prompt, plan.negative_prompt, key=len),
+    )
 
 
 def sampling_of(plan: GenerationPlan) -> Sampling:
