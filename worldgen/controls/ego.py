@@ -18,6 +18,8 @@ _HELD: Final = 0.4
 """Score around a column below which the outline has nothing to go by."""
 _OUTSIDE: Final = 0.3
 _SLOPE: Final = 2
+_SMOOTH: Final = 0.015
+"""Share of the picture's width over which an outline is smoothed; looked at on the real clips."""
 _BORDER: Final = 4
 """Rows at the bottom that encoders and cameras leave dark in every frame."""
 
@@ -85,7 +87,10 @@ def find_ego(
     if held.any():
         # Where nothing holds the path it wanders; it may sink there, but not climb onto the road.
         outline = np.maximum(outline, np.interp(columns, columns[held], outline[held]).astype(np.intp))
-    smooth = cv2.medianBlur(outline.astype(np.float32)[None], 5)[0] + first - 1.5
+    smooth = cv2.medianBlur(outline.astype(np.float32)[None], 5)
+    # Coachwork is smooth; a path over pixels has steps, and fog along them looks cut out with scissors.
+    smooth = cv2.GaussianBlur(smooth, (0, 0), _SMOOTH * width, borderType=cv2.BORDER_REPLICATE)[0]
+    smooth = smooth + first - 1.5
     smooth[outline >= bottom] = height
     return np.asarray(np.arange(height)[:, None] >= smooth[None, :])
 

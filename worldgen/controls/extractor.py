@@ -30,7 +30,7 @@ from worldgen.errors import ExtractError
 from worldgen.media.scratch import Scratch
 from worldgen.media.video import sha256_of
 
-REVISION: Final = "2"
+REVISION: Final = "3"
 """Changes whenever the same source and settings would give other material."""
 
 ReadClip: TypeAlias = Callable[[Source], Clip]

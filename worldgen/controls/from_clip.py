@@ -5,7 +5,7 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from worldgen.controls.green import is_green
 from worldgen.controls.memory import Memory, poses, small_flow
@@ -19,6 +19,8 @@ from worldgen.imaging.spread import upsample_along
 
 _BATCH: Final = 8
 _EGO_M: Final = 2.0
+_EGO_SOFTNESS_PX: Final = 2.5
+"""Of the small picture; looked at on the real clips: no steps are left, and the outline stays where it is."""
 """Distance given to the recording vehicle itself."""
 _MEASURED_HEIGHT: Final = (0.85, 1.2)
 """Interval of the scale when the camera's height was given: what pitch and the road's shape leave open."""
@@ -44,7 +46,7 @@ def estimate_geometry(
     width, height = clip.size
     depth = np.empty((len(clip), height, width), np.float32)
     tags = np.empty((len(clip), height, width), np.uint8)
-    ego = enlarged(view.ego, width, height) if view.ego is not None else None
+    ego = _whole_ego(view.ego, width, height) if view.ego is not None else None
     for start in range(0, len(clip), _BATCH):
         frames = range(start, min(start + _BATCH, len(clip)))
         for frame, surfaces in zip(frames, solver.solve(frames), strict=True):
@@ -71,6 +73,16 @@ def estimate_geometry(
         ego_mask=ego,
         notes=_notes(view, moved=moved, calibrated=calibration is not None),
     )
+
+
+def _whole_ego(
+    small: Bool[npt.NDArray[np.bool_], "h w"], width: int, height: int
+) -> Bool[npt.NDArray[np.bool_], "H W"]:
+    """Bring the bonnet to full size without the steps of the small picture, as coachwork has none."""
+    soft = cv2.GaussianBlur(
+        small.astype(np.float32), (0, 0), _EGO_SOFTNESS_PX, borderType=cv2.BORDER_REPLICATE
+    )
+    return enlarged(np.asarray(soft, np.float32), width, height)
 
 
 def _paint(
