@@ -1,6 +1,5 @@
 """Depth by a network: relative inverse depth of Depth Anything V2, laid on the road for metres."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from worldgen.controls.settings import GeometrySettings, NetworkSettings
 from worldgen.datatypes import Clip, Geometry, Tag
 from worldgen.errors import ConfigError, ExtractError, boundary
 from worldgen.imaging.spread import upsample_along
+from worldgen.weights.revision import revision_of
 
 _SMOOTH_FRAMES = 9
 _FIT_WIDTH = 320
@@ -24,15 +24,7 @@ def network_revision(settings: NetworkSettings) -> str:
     """Name the weights without loading them: as configured, or by config and file sizes; '' for none."""
     if not settings.folder:
         return ""
-    if settings.revision:
-        return settings.revision
-    folder = Path(settings.folder)
-    state = hashlib.sha256()
-    for file in sorted(p for p in folder.glob("*") if p.suffix in (".json", ".safetensors")):
-        state.update(f"{file.name}:{file.stat().st_size}".encode())
-        if file.suffix == ".json":
-            state.update(file.read_bytes())
-    return state.hexdigest()[:16]
+    return settings.revision or revision_of(Path(settings.folder))
 
 
 class RelativeDepth(Protocol):

@@ -14,7 +14,7 @@ def build_critic(scratch: Scratch, config: str | Thresholds = "measured") -> Mea
         config: Name of a file in configs/critic (without .yaml), or thresholds.
 
     Raises:
-        ConfigError: No such file, or a field that is unknown or out of range.
+        ConfigError: No such file, a field that is unknown or out of range, or a folder without a network.
     """
     if isinstance(config, Thresholds):
         return MeasuredCritic(scratch, config)

@@ -5,6 +5,7 @@ from collections import OrderedDict
 
 from worldgen.critic.checks import labels
 from worldgen.critic.evidence import Evidence
+from worldgen.critic.network import SegmentationNetwork
 from worldgen.critic.panel import FIRST, PANEL
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
@@ -13,7 +14,7 @@ from worldgen.errors import BadInput, JudgeError, boundary
 from worldgen.imaging.condition import recognition_version
 from worldgen.media.scratch import Scratch
 
-PANEL_VERSION = "3"
+PANEL_VERSION = "4"
 _SOURCES_KEPT = 2
 """Views of sources that are kept: a source's variants are judged one after another."""
 
@@ -21,14 +22,20 @@ _SOURCES_KEPT = 2
 class MeasuredCritic:
     """Measures a candidate against its source, its geometry and the asked spec. Needs no weights.
 
+    Where the thresholds name a segmentation network it looks, too; its weights are then part of `version`.
+
     Args:
         scratch: Where clips and geometry are read from.
         thresholds: What is compared with; their digest is part of `version`.
+
+    Raises:
+        ConfigError: The folder of the segmentation network holds none, or one that does not know a street.
     """
 
     def __init__(self, scratch: Scratch, thresholds: Thresholds) -> None:
         self._scratch = scratch
         self._thresholds = thresholds
+        self._segmenter = SegmentationNetwork(thresholds.network) if thresholds.network.folder else None
         self._views: OrderedDict[str, View] = OrderedDict()
         # Recognition's numbers decide verdicts as thresholds do.
         self.version = f"{thresholds.name}-{PANEL_VERSION}-{thresholds.identity[:12]}-{recognition_version()}"
@@ -72,6 +79,7 @@ class MeasuredCritic:
             condition=case.condition,
             labels=case.labels,
             thresholds=self._thresholds,
+            segmenter=self._segmenter,
         )
 
     def _source_view(self, ref: VideoRef) -> View:

@@ -9,8 +9,10 @@ import numpy.typing as npt
 from jaxtyping import Float32, Int32, UInt8
 
 from worldgen.critic import shares
+from worldgen.critic.classes import borders_of, class_of_tags
 from worldgen.critic.difference import Difference, differ
 from worldgen.critic.haze import LINEAR, Haze, encoded, fit_haze, linear, small_depth
+from worldgen.critic.network import Segmenter
 from worldgen.critic.spans import box_of
 from worldgen.critic.survey import Allowance, Survey, survey
 from worldgen.critic.thresholds import Thresholds
@@ -39,6 +41,7 @@ class Evidence:
         condition: Of the source.
         labels: Of the source.
         thresholds: Every number that is compared with.
+        segmenter: Sees classes; None where no weights are here.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Evidence:
         condition: Condition,
         labels: Labels | None,
         thresholds: Thresholds,
+        segmenter: Segmenter | None = None,
     ) -> None:
         self.source = source
         self.candidate = candidate
@@ -59,6 +63,7 @@ class Evidence:
         self.condition = condition
         self.labels = labels
         self.thresholds = thresholds
+        self.segmenter = segmenter
         flow = None if geometry is None or geometry.origins.flow != "simulator" else geometry.flow
         if source is not None and flow is not None and len(flow) == len(source):
             source.follow(flow)
@@ -83,6 +88,7 @@ class Evidence:
             floor=self.thresholds.structure.floor_levels,
             depth_m=self.depth_m,
             instances=None if self.objects is None else self.objects[1],
+            borders=self.borders,
             allowance=Allowance(
                 kept_share=shares.kept_share(self.spec, self.tags),
                 new_share=self._new_share(),
@@ -126,6 +132,13 @@ class Evidence:
         """Whether another sun shades things anew, or the ground mirrors or hides them."""
         sun = None if self.spec is None else self.spec.sun_elevation_deg
         return sun is not None or self.is_ground_changed
+
+    @property
+    def is_relit(self) -> bool:
+        """Whether the sun or the clouds before it were asked to change."""
+        return self.spec is not None and not (
+            self.spec.sun_elevation_deg is None and self.spec.clouds_okta is None
+        )
 
     @property
     def is_dark(self) -> bool:
@@ -295,6 +308,18 @@ class Evidence:
         if self.geometry is None or self.geometry.tags is None:
             return None
         return nearest(self.geometry.tags, self.candidate.size)
+
+    @cached_property
+    def classes(self) -> UInt8[npt.NDArray[np.uint8], "t h w"] | None:
+        """Number of the class in `CLASSES` of each pixel; None where tags are missing or guessed."""
+        if self.geometry is None or self.geometry.origins.tags not in ("simulator", "sidecar"):
+            return None
+        return None if self.tags is None else class_of_tags(self.tags)
+
+    @cached_property
+    def borders(self) -> UInt8[npt.NDArray[np.uint8], "t h w"] | None:
+        """Number of the class that has its border at each pixel, 0 for none; None as for `classes`."""
+        return None if self.classes is None else borders_of(self.classes)
 
     def tile_tags(self, tile: int) -> UInt8[npt.NDArray[np.uint8], "t rows columns"]:
         """Tag at the middle of every tile; only where there are tags."""

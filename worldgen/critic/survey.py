@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32
 
+from worldgen.critic.classes import CLASSES
 from worldgen.critic.expectation import Expectation, expect
 from worldgen.critic.view import View
 from worldgen.imaging.edges import Gradient, Plane
@@ -76,6 +77,9 @@ class Survey:
     object_due: Float32[npt.NDArray[np.float32], "t objects"]
     object_kept: Float32[npt.NDArray[np.float32], "t objects"]
     """As `due` and `kept`, per instance (its pixels and their outline) instead of per tile."""
+    border_due: Float32[npt.NDArray[np.float32], "t classes rows columns"]
+    border_kept: Float32[npt.NDArray[np.float32], "t classes rows columns"]
+    """As `due` and `kept`, of the pixels that are the border of a class; number 0 is empty."""
     noise: Float32[npt.NDArray[np.float32], " levels"]
     """Noise of the candidate's luma for every level 0..255."""
 
@@ -88,6 +92,7 @@ def survey(
     floor: float,
     depth_m: Stack | None = None,
     instances: npt.NDArray[np.int32] | None = None,
+    borders: npt.NDArray[np.uint8] | None = None,
     allowance: Allowance | None = None,
 ) -> Survey:
     """Compare two clips of equal size and length.
@@ -99,6 +104,7 @@ def survey(
         floor: Source gradients below this (levels per pixel) carry no structure.
         depth_m: [t, h, w] at working size, or None.
         instances: [t, h, w], 0 for none, else 1 .. n.
+        borders: [t, h, w], number of the class that has its border at a pixel; 0 for none.
         allowance: What the condition may take or bring.
     """
     expectation = expect(source, candidate, depth_m, tile, floor)
@@ -106,7 +112,14 @@ def survey(
     things = 1 if instances is None else int(instances.max()) + 1
     frames = [
         _compare(
-            source, candidate, i, expectation, allowed, None if instances is None else instances[i], things
+            source,
+            candidate,
+            i,
+            expectation,
+            allowed,
+            None if instances is None else instances[i],
+            things,
+            None if borders is None else borders[i],
         )
         for i in range(len(source))
     ]
@@ -136,6 +149,8 @@ def survey(
         below=below,
         object_due=np.stack([f.object_due for f in frames]),
         object_kept=np.stack([f.object_kept for f in frames]),
+        border_due=np.stack([f.border_due for f in frames]),
+        border_kept=np.stack([f.border_kept for f in frames]),
         noise=candidate.noise_levels,
     )
 
@@ -151,6 +166,8 @@ class _Frame:
     edges: Plane
     object_due: Float32[npt.NDArray[np.float32], " objects"]
     object_kept: Float32[npt.NDArray[np.float32], " objects"]
+    border_due: Float32[npt.NDArray[np.float32], "classes rows columns"]
+    border_kept: Float32[npt.NDArray[np.float32], "classes rows columns"]
 
 
 def _compare(
@@ -161,6 +178,7 @@ def _compare(
     allowed: Allowance,
     instances: npt.NDArray[np.int32] | None,
     things: int,
+    borders: npt.NDArray[np.uint8] | None,
 ) -> _Frame:
     gs, gc = source.gradient(i), candidate.gradient(i)
     tile = expectation.tile
@@ -214,6 +232,8 @@ def _compare(
         edges=tile_sum(gc.magnitude, tile) / np.float32(tile * tile),
         object_due=_per_object(due, instances, things),
         object_kept=_per_object(kept, instances, things),
+        border_due=_per_border(due, borders, tile),
+        border_kept=_per_border(kept, borders, tile),
     )
 
 
@@ -223,6 +243,18 @@ def _per_object(
     if instances is None:
         return np.zeros(things, np.float32)
     return np.bincount(instances.ravel(), plane.ravel(), minlength=things).astype(np.float32)
+
+
+def _per_border(
+    plane: Plane, borders: npt.NDArray[np.uint8] | None, tile: int
+) -> Float32[npt.NDArray[np.float32], "classes rows columns"]:
+    height, width = plane.shape
+    shape = (len(CLASSES) + 1, -(-height // tile), -(-width // tile))
+    if borders is None:
+        return np.zeros((shape[0], 0, 0), np.float32)
+    y, x = np.nonzero(borders)
+    cell = (borders[y, x].astype(np.intp) * shape[1] + y // tile) * shape[2] + x // tile
+    return np.bincount(cell, plane[y, x], minlength=int(np.prod(shape))).reshape(shape).astype(np.float32)
 
 
 def _over_time(

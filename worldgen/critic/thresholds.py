@@ -1,7 +1,10 @@
 """Thresholds: every number the panel compares with, typed, from configs/critic/*.yaml."""
 
+from pathlib import Path
+
 from worldgen.datatypes import digest
 from worldgen.datatypes.digest import Value
+from worldgen.weights.revision import revision_of
 
 
 class TechnicalLimits(Value):
@@ -312,6 +315,48 @@ class GroundLimits(Value):
     least_places: int = 12
 
 
+class SegmentationLimits(Value):
+    """Whether a pixel still shows what the true tags say."""
+
+    border_lost: float = 0.6
+    """Largest share of a class's outlines that may be lost over `border_frames`."""
+    border_frames: int = 5
+    border_due: float = 400.0
+    """Outline (levels x alignment) per frame that a class needs to be judged."""
+    network_frames: int = 5
+    """So many frames of a clip are shown to the network, when there is one."""
+    class_share: float = 0.005
+    """Share of the pixels from which a class counts for the network."""
+    least_light: float = 0.2
+    """Pixels of which haze may leave less light than this are not asked of the network."""
+    source_overlap: float = 0.35
+    """Mean intersection over union that the network must reach on the source to judge by it."""
+    overlap_kept: float = 0.7
+    """Least mean intersection over union on the candidate, as a share of the source's. A guess: no weights
+    were here when it was set."""
+
+
+class NetworkSettings(Value):
+    """A segmentation network in a local folder; nothing is ever downloaded."""
+
+    folder: str = ""
+    """Folder in the layout of `save_pretrained` (config.json, preprocessor_config.json, *.safetensors);
+    empty: no network is used."""
+    revision: str = ""
+    """Name of the weights, part of the critic's version; empty: sha256 of config and file sizes."""
+    names: tuple[str, ...] = ()
+    """Names of its classes in their order, where its configuration does not give them."""
+    device: str = "cpu"
+
+    @property
+    def identity(self) -> str:
+        """Name of the weights and their classes, wherever they lie and whatever runs them; '' for none."""
+        if not self.folder:
+            return ""
+        revision = self.revision or revision_of(Path(self.folder))
+        return f"{revision}:{','.join(self.names)}" if self.names else revision
+
+
 class Thresholds(Value):
     """All limits of one panel."""
 
@@ -338,11 +383,13 @@ class Thresholds(Value):
     lamps: LampLimits = LampLimits()
     tracks: TrackLimits = TrackLimits()
     ground: GroundLimits = GroundLimits()
+    segmentation: SegmentationLimits = SegmentationLimits()
+    network: NetworkSettings = NetworkSettings()
 
     @property
     def identity(self) -> str:
-        """Digest of every number."""
-        return digest(self)
+        """Digest of every number, and of the network's weights if there is one; not of where they lie."""
+        return digest(self.model_dump(mode="json", exclude={"network"}), self.network.identity)
 
     def tile_of(self, width: int) -> int:
         """Side of a tile for frames of this working width, a multiple of 4."""

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32, UInt8
 
+from worldgen.critic.network import Segmenter
 from worldgen.datatypes import Clip, Geometry
 from worldgen.imaging.appearance import Appearance, measure_appearance
 from worldgen.imaging.edges import LUMA, Gradient, Plane, gradient_gain, luma, shrink
@@ -45,6 +46,7 @@ class View:
         self._transients: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None = None
         self._tile_rgb: npt.NDArray[np.float32] | None = None
         self._appearance: Appearance | None = None
+        self._classes_seen: dict[tuple[int, ...], npt.NDArray[np.uint8]] = {}
         self._engine = DenseFlow("fast")
 
     def __len__(self) -> int:
@@ -224,3 +226,12 @@ class View:
         if self._appearance is None:
             self._appearance = measure_appearance(self.clip, geometry)
         return self._appearance
+
+    def classes_seen(
+        self, network: Segmenter, frames: npt.NDArray[np.int_]
+    ) -> UInt8[npt.NDArray[np.uint8], "frames h w"]:
+        """Class of every pixel of some frames, as a network sees it; kept, for one network."""
+        key = tuple(int(i) for i in frames)
+        if key not in self._classes_seen:
+            self._classes_seen[key] = network.predict(self.rgb[frames])
+        return self._classes_seen[key]
