@@ -40,7 +40,7 @@ def borders_kept(evidence: Evidence) -> tuple[Finding, ...]:
     limit = limits.border_lost * evidence.guessed
     passed: bool | None = value <= limit
     reason = f"{max(value, 0):.0%} of the visible outlines of {name} are not where the tags say"
-    severity: Severity = "reject"
+    severity: Severity = "review"  # until a calibration on fresh scenes has shown that it may reject
     if not passed and evidence.is_relit:
         passed, severity = None, "info"
         reason += "; another light may take them away"
