@@ -220,7 +220,7 @@ def _compare(
         mass = mass * (1 - lit)
         unexplained = unexplained * (1 - np.float32(0.9) * lit)
     if allowed.lamps is not None:
-        unexplained = unexplained * (1 - _small_lights(source.luma[i], candidate.luma[i], allowed.lamps[i]))
+        unexplained = unexplained * (1 - small_lights(source.luma[i], candidate.luma[i], allowed.lamps[i]))
     if allowed.new_share is not None:
         unexplained = unexplained * allowed.new_share[i]
     due, kept = mass * usual, mass * aligned(gs, gc)
@@ -293,7 +293,7 @@ def emitters(source: Plane, candidate: Plane) -> Plane:
     return np.asarray(cv2.dilate(lit.astype(np.float32), np.ones((9, 9), np.uint8)), np.float32)
 
 
-def _small_lights(source: Plane, candidate: Plane, where: Mask) -> Plane:
+def small_lights(source: Plane, candidate: Plane, where: Mask) -> Plane:
     """1 around small bright spots inside `where` that the source does not have: lamps that are on."""
     kernel = np.ones((9, 9), np.uint8)
     spots = [cv2.morphologyEx(p, cv2.MORPH_TOPHAT, kernel) for p in (source, candidate)]
