@@ -64,7 +64,7 @@ def presence(evidence: Evidence) -> tuple[Presence, ...]:
     rest = np.maximum(candidate - shared * own, 0) / np.maximum(pixels, 1)
     floor = float(evidence.candidate.noise.mean()) ** 2 * _SOFT + limits.rounding
     seen = np.flatnonzero((pixels > 0) & (source > 0))
-    # Flakes, streaks and codecs leave more than the noise of flat areas; what replaces one thing does not count.
+    # Flakes, streaks and codecs leave more than flat areas show; what replaces one thing does not count.
     usual_rest = float(np.median(rest[seen])) if len(seen) else 0.0
     variance = np.maximum(floor, np.minimum(rest, usual_rest))
     clear = _clearness(evidence, len(pixels))
@@ -72,7 +72,6 @@ def presence(evidence: Evidence) -> tuple[Presence, ...]:
     contrast = np.sqrt(source / np.maximum(pixels, 1))
     tells = [i for i in seen if vanished_signal(contrast[i], 1.0, variance[i], pixels[i]) >= _TELLS]
     is_changed = evidence.spec is not None and bool(evidence.spec.changes)
-    share = limits.present_share_changed if is_changed else limits.present_share
     found = []
     for i in seen:
         others = [own[k] / max(clear[k], 0.02) for k in tells if k != i]
@@ -85,6 +84,9 @@ def presence(evidence: Evidence) -> tuple[Presence, ...]:
         # The ring is part of the pattern and not of the thing's size.
         scale = mean * len(frames) / float(pixels[i])
         due = vanished_signal(contrast[i], left, variance[i], pixels[i])
+        # A codec smooths away a part of what is small and faint.
+        is_plain = not is_changed and due >= _TELLS
+        share = limits.present_share if is_plain else limits.present_share_changed
         found.append(
             Presence(
                 index=int(i),

@@ -113,7 +113,7 @@ class ObjectLimits(Value):
     present_levels: float = 1.0
     """Contrast that must be left for it, levels."""
     present_share: float = 0.9
-    """Share of what is due that must be found where nothing was asked."""
+    """Share of what is due that must be found where nothing was asked and no codec blurs it."""
     present_share_changed: float = 0.35
     """The same under a condition; honest physics of five drives keeps 0.41."""
 

@@ -70,9 +70,7 @@ def _untold(evidence: Evidence, things: list[Presence], *, is_claimed: bool) -> 
     own = side_of(evidence, worst.pixels)
     more = f" and {len(things) - 1} more" if len(things) > 1 else ""
     which = f"object {_id(evidence, worst)} ({own:.1f} px square){more}"
-    least = (
-        f"only {_noticed(size)} would be missed" if size else "no size would be missed: no contrast is left"
-    )
+    least = f"only {_noticed(size)} would be missed" if size else "too little contrast is left for any size"
     follows = (
         "and no asked condition hides it"
         if is_claimed
@@ -102,7 +100,7 @@ def _claimed(evidence: Evidence, untold: list[Presence]) -> frozenset[int]:
 
 
 def _left_out(evidence: Evidence, ids: frozenset[int], signs: Signs) -> frozenset[int]:
-    """Of these ids, those that are labelled and whose label is `ignore` in every frame, as labelling will say."""
+    """Of these ids, those whose labels will all be `ignore`, as labelling decides it."""
     if evidence.labels is None:
         return frozenset()
     seen = {(o.object_id, o.frame): o.visibility for o in observe(evidence, ids)}
@@ -132,7 +130,8 @@ def _noticed(size: Detectable | None) -> str:
     if size is None:
         return "nothing smaller or fainter"
     times = f"{size.frames} frames" if size.frames > 1 else "one frame"
-    return f"a thing of {size.side_px:.1f} x {size.side_px:.1f} px at {size.contrast_levels:.1f} levels in {times}"
+    side = f"{size.side_px:.1f}"
+    return f"a thing of {side} x {side} px at {size.contrast_levels:.1f} levels in {times}"
 
 
 def _id(evidence: Evidence, thing: Presence) -> int:

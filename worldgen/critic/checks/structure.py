@@ -162,7 +162,7 @@ def _smallest_new(evidence: Evidence, usual: npt.NDArray[np.float32], frames: in
     """Size the smallest square that `nothing_new` would have found in the plainest quarter of the places.
 
     It stands out as the picture itself does: root mean square contrast (Peli 1990), so that fog and night
-    lower it; and it moves with the scene. None where it is not found while it fits the places that are judged.
+    lower it; and it moves with the scene. None where it is not found though it fits what is judged.
     """
     survey, view = evidence.survey, evidence.candidate
     contrast = float(np.median(view.luma.std(axis=(1, 2))))
@@ -192,4 +192,5 @@ def _covered(evidence: Evidence, size: Detectable | None) -> str:
             f"a thing of up to {widest:.0f} px at the picture's own contrast might have been missed anywhere"
         )
     side = math.ceil(size.side_px)
-    return f"a thing of {side} x {side} px at about {size.contrast_levels:.0f} levels would have been seen in plain places"
+    about = f"a thing of {side} x {side} px at about {size.contrast_levels:.0f} levels"
+    return f"{about} would have been seen in plain places"
