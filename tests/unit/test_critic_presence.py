@@ -9,6 +9,7 @@ import pytest
 
 from tests import situations_critic as situations
 from worldgen.critic.checks.presence import things_present
+from worldgen.critic.checks.structure import nothing_new
 from worldgen.critic.evidence import Evidence
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
@@ -25,6 +26,10 @@ from worldgen.labelling import labels_of
 FAINT = Spec(seed=1, fog_mor_m=15.0)
 SMALL = 8
 """A thing of about 44 pixels in every frame."""
+_YS, _XS = np.mgrid[:144, :256]
+# Plain ground with a checkerboard above it.
+_PICTURE = (80 + 60 * ((_YS < 40) & ((_XS // 8 + _YS // 8) % 2 == 0))).astype(np.uint8)
+STILL = np.repeat(np.repeat(_PICTURE[None, ..., None], 6, axis=0), 3, axis=3)
 
 
 @lru_cache(maxsize=1)
@@ -164,3 +169,35 @@ def test_an_outline_adds_its_contrast_less_what_is_explained():
         value = float(outline_excess(30.0, np.array([explained], np.float32), 1.2)[0])
         assert value == pytest.approx(summed, abs=0.02)
     assert inserted_side(1.0, 576.0, np.array([0.0, 36.0], np.float32)).tolist() == [math.inf, 4.0]
+
+
+def new_finding(frames: np.ndarray) -> Finding:
+    clip = situations.with_frames(frames)
+    evidence = Evidence(
+        source=View(situations.with_frames(STILL), 640, 1.0),
+        candidate=View(clip, 640, 1.0),
+        geometry=None,
+        spec=None,
+        condition=situations.drive().condition,
+        labels=None,
+        thresholds=Thresholds(),
+    )
+    (found,) = nothing_new(evidence)
+    return found
+
+
+def test_what_is_put_in_at_the_promised_size_is_found_and_a_smaller_one_is_not():
+    size = new_finding(STILL).detectable
+    assert size is not None
+    for share, is_found in ((1.0, True), (0.25, False)):
+        side = math.ceil(size.side_px * share)
+        frames = STILL.copy()
+        # On the plain ground.
+        frames[:, 91 : 91 + side, 101 : 101 + side] += np.uint8(size.contrast_levels)
+        assert (new_finding(frames).passed is False) == is_found
+
+
+def test_noise_enlarges_what_would_be_found():
+    plain, noise = (new_finding(f).detectable for f in (STILL, noisy(STILL, 5)))
+    assert plain is not None
+    assert noise is None or noise.side_px > plain.side_px
