@@ -11,6 +11,7 @@ from worldgen.critic.signature import PARTS, measure
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
 from worldgen.datatypes import Finding, Spec
+from worldgen.datatypes.tags import FLAT
 
 
 def findings(frames: np.ndarray, spec: Spec | None = None) -> dict[str, Finding]:
@@ -84,3 +85,30 @@ def test_moments_of_a_copy_are_equal():
     assert moments.source.shape == (len(d.clip), 2 * PARTS)
     assert np.allclose(moments.source, moments.shared)
     assert np.allclose(moments.source, moments.candidate)
+
+
+WET = Spec(seed=1, wetness=0.85)
+DUSK = Spec(seed=1, sun_elevation_deg=-4.0)
+
+
+def test_mirror_images_at_the_foot_of_a_thing_take_no_part():
+    frames = situations.weathered(WET).copy()
+    d = situations.drive()
+    ground = np.isin(d.geometry.tags, list(FLAT))
+    rng = np.random.default_rng(0)
+    frames[ground] = rng.integers(0, 255, (int(ground.sum()), 3))
+    assert all(f.passed is not False for f in findings(frames, WET).values())
+
+
+@pytest.mark.parametrize("spec", [WET, DUSK], ids=["wet", "dusk"])
+def test_a_thing_turned_over_fails_where_its_outline_is_not_asked(spec):
+    frames = situations.weathered(spec).copy()
+    assert all(f.passed is not False for f in findings(frames, spec).values())
+    thing, mask = largest()
+    frames = frames.copy()  # a clip keeps its frames from being written to
+    for frame, m in zip(frames, mask, strict=True):
+        inside = frame[m].astype(np.int32)
+        frame[m] = np.clip(2 * inside.mean(axis=0) - inside, 0, 255).astype(np.uint8)
+    found = findings(frames, spec)["objects.pattern"]
+    assert found.passed is False
+    assert found.places[0].object_id == thing

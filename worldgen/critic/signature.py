@@ -5,6 +5,7 @@ on the thing while both move. Within a part source and candidate are compared by
 neither equal brightness nor equal contrast; sums over frames and channels make small things tell.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -53,7 +54,13 @@ class Signatures:
         )
 
 
-def measure(source: View, candidate: View, things: npt.NDArray[np.int32], count: int) -> Signatures:
+def measure(
+    source: View,
+    candidate: View,
+    things: npt.NDArray[np.int32],
+    count: int,
+    redrawn: Callable[[int], npt.NDArray[np.bool_] | None] = lambda _: None,
+) -> Signatures:
     """Take the moments of every part in every frame.
 
     Args:
@@ -61,12 +68,16 @@ def measure(source: View, candidate: View, things: npt.NDArray[np.int32], count:
         candidate: Of the same size and count.
         things: [t, h, w] places in a list of things, 0 for none, each < count.
         count: Length of that list.
+        redrawn: Pixels of a frame that take no part.
     """
     rows = []
     for i, plane in enumerate(things):
         parts = _parts(plane, count)
         before, after = _fine(source.rgb[i]), _fine(candidate.rgb[i])
         open_ = (candidate.luma[i] < 250) & (source.luma[i] < 252)
+        away = redrawn(i)
+        if away is not None:
+            open_ &= ~away
         rows.append(_moments(parts, before, after, open_, count * PARTS, float(candidate.noise[i])))
     return Signatures(*(np.stack(column) for column in zip(*rows, strict=True)))
 

@@ -13,7 +13,7 @@ from worldgen.critic.expectation import Expectation, expect
 from worldgen.critic.view import View
 from worldgen.imaging.edges import Gradient, Plane
 from worldgen.imaging.flow import DenseFlow
-from worldgen.imaging.residual import excess, lasting, transients
+from worldgen.imaging.residual import explained_edges, lasting, transients
 from worldgen.imaging.structure import aligned, spread, tile_sum
 from worldgen.imaging.visibility import expected_alignment
 
@@ -63,6 +63,8 @@ class Survey:
     """Alignment that edges of this strength reach elsewhere in this clip, summed over the same structure."""
     new: Tiles
     """Mean edge strength that lasts over three frames and has no cause in the source, levels per pixel."""
+    explained: Tiles
+    """Mean edge strength up to which an edge of the candidate has a cause, levels per pixel."""
     edges: Tiles
     """Mean edge strength of the candidate."""
     shift_x: Tiles
@@ -141,6 +143,7 @@ def survey(
         kept=np.stack([tile_sum(f.kept, tile) for f in frames]),
         due=np.stack([tile_sum(f.due, tile) for f in frames]),
         new=lasts,
+        explained=np.stack([f.explained for f in frames]),
         edges=np.stack([f.edges for f in frames]),
         shift_x=np.stack([s[0] for s in shifts]),
         shift_y=np.stack([s[1] for s in shifts]),
@@ -163,6 +166,7 @@ class _Frame:
     kept: Plane
     due: Plane
     unexplained: Plane
+    explained: Plane
     edges: Plane
     object_due: Float32[npt.NDArray[np.float32], " objects"]
     object_kept: Float32[npt.NDArray[np.float32], " objects"]
@@ -205,22 +209,20 @@ def _compare(
     # What the encoder smooths away lowers what is expected of edges that it keeps; those are not new.
     measured = spread(np.minimum(expectation.ratio[i], 1.0), source.size, tile)
     most = np.maximum(left, np.maximum(measured, 0.05))
-    unexplained = excess(known, gc, ratio=most, noise=sigma, reach=max(1, tile // 6))
+    explained = explained_edges(known, ratio=most, noise=sigma, reach=max(1, tile // 6))
     if gh is not None:
-        near = cv2.dilate(gh.magnitude, np.ones((3, 3), np.uint8))
-        unexplained = np.maximum(unexplained - np.float32(1.3) * near, 0)
+        explained += np.float32(1.3) * cv2.dilate(gh.magnitude, np.ones((3, 3), np.uint8))
     if allowed.kept_share is not None:
         mass = mass * allowed.kept_share[i]
     if allowed.haze_edges is not None:
-        unexplained = np.maximum(
-            unexplained - cv2.dilate(allowed.haze_edges[i], np.ones((3, 3), np.uint8)), 0
-        )
+        explained += cv2.dilate(allowed.haze_edges[i], np.ones((3, 3), np.uint8))
+    unexplained = np.maximum(gc.magnitude - explained, 0)
     if allowed.is_dark:
         lit = emitters(source.luma[i], candidate.luma[i])
         mass = mass * (1 - lit)
         unexplained = unexplained * (1 - np.float32(0.9) * lit)
     if allowed.lamps is not None:
-        unexplained = unexplained * (1 - _small_lights(source.luma[i], candidate.luma[i], allowed.lamps[i]))
+        unexplained = unexplained * (1 - small_lights(source.luma[i], candidate.luma[i], allowed.lamps[i]))
     if allowed.new_share is not None:
         unexplained = unexplained * allowed.new_share[i]
     due, kept = mass * usual, mass * aligned(gs, gc)
@@ -229,6 +231,7 @@ def _compare(
         kept=kept,
         due=due,
         unexplained=unexplained,
+        explained=tile_sum(explained, tile) / np.float32(tile * tile),
         edges=tile_sum(gc.magnitude, tile) / np.float32(tile * tile),
         object_due=_per_object(due, instances, things),
         object_kept=_per_object(kept, instances, things),
@@ -293,7 +296,7 @@ def emitters(source: Plane, candidate: Plane) -> Plane:
     return np.asarray(cv2.dilate(lit.astype(np.float32), np.ones((9, 9), np.uint8)), np.float32)
 
 
-def _small_lights(source: Plane, candidate: Plane, where: Mask) -> Plane:
+def small_lights(source: Plane, candidate: Plane, where: Mask) -> Plane:
     """1 around small bright spots inside `where` that the source does not have: lamps that are on."""
     kernel = np.ones((9, 9), np.uint8)
     spots = [cv2.morphologyEx(p, cv2.MORPH_TOPHAT, kernel) for p in (source, candidate)]

@@ -108,6 +108,14 @@ class ObjectLimits(Value):
     """Pixels over the clip from which a thing counts for what is usual."""
     usual_share: float = 0.6
     """Share of the usual contrast that is expected of every thing."""
+    present_pixels: float = 4.0
+    """Working pixels per frame from which it is asked whether a thing is there."""
+    present_levels: float = 1.0
+    """Contrast that must be left for it, levels."""
+    present_share: float = 0.9
+    """Share of what is due that must be found where nothing was asked and no codec blurs it."""
+    present_share_changed: float = 0.35
+    """The same under a condition; honest physics of five drives keeps 0.41."""
 
 
 class TemporalLimits(Value):

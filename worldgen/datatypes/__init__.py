@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from worldgen.datatypes.tags import Tag
     from worldgen.datatypes.variant import Failure, Outcome, Provenance, Variant
     from worldgen.datatypes.verdict import (
+        Detectable,
         Finding,
         Observation,
         Place,
@@ -70,6 +71,7 @@ _HOMES = {
     "ControlMap": "control",
     "ControlRef": "control",
     "Decision": "audit",
+    "Detectable": "verdict",
     "Failure": "variant",
     "Finding": "verdict",
     "Fit": "plan",
@@ -126,6 +128,7 @@ __all__ = [
     "ControlMap",
     "ControlRef",
     "Decision",
+    "Detectable",
     "Failure",
     "Finding",
     "Fit",

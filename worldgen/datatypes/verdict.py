@@ -19,6 +19,17 @@ class Place(Value):
     object_id: int | None = None
 
 
+class Detectable(Value):
+    """What a check could have noticed: the smallest thing, at this contrast and noise."""
+
+    side_px: float
+    """Side of the square, pixels of the file."""
+    contrast_levels: float
+    """Contrast of such a thing against its surround in the candidate, of 255 levels."""
+    frames: int
+    """In so many frames it must be seen."""
+
+
 class Finding(Value):
     """One answer of the critic: a number, a threshold, a place and a sentence."""
 
@@ -34,6 +45,8 @@ class Finding(Value):
     places: tuple[Place, ...] = ()
     reason: str
     """A sentence for people, also when it passed."""
+    detectable: Detectable | None = None
+    """What a pass covers: nothing smaller or fainter would have been noticed. None where it is not known."""
 
 
 class Observation(Value):

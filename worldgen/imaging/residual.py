@@ -36,20 +36,18 @@ def alike(a: UInt8[npt.NDArray[np.uint8], "h w"], b: UInt8[npt.NDArray[np.uint8]
     return float((power_a + power_b - apart) / (2 * np.sqrt(power_a * power_b) + 1e-6))
 
 
-def excess(source: Gradient, candidate: Gradient, *, ratio: Plane, noise: Plane, reach: int) -> Plane:
-    """Edge strength that no source edge within `reach` pixels explains, levels per pixel.
+def explained_edges(source: Gradient, *, ratio: Plane, noise: Plane, reach: int) -> Plane:
+    """Edge strength that a source edge within `reach` pixels, or noise, is the cause of, levels per pixel.
 
     Args:
         source: Gradient of the source's luma.
-        candidate: Gradient of the candidate's.
         ratio: Contrast that is expected to be left, per pixel.
         noise: Standard deviation of one gradient component of the candidate, per pixel.
         reach: Pixels.
     """
     side = 2 * reach + 1
     near = cv2.dilate(source.magnitude, np.ones((side, side), np.uint8))
-    explained = np.float32(1.5) * ratio * near + np.float32(4.0) * noise
-    return np.maximum(candidate.magnitude - explained, 0)
+    return np.asarray(np.float32(1.5) * ratio * near + np.float32(4.0) * noise, np.float32)
 
 
 def lasting(

@@ -59,6 +59,72 @@ def visibility_state(snr: float, *, seen: float = ROSE, clear: float = 3 * ROSE)
     return "clear" if snr >= clear else "degraded"
 
 
-def detectable_pixels(contrast: float, noise: float) -> float:
-    """Side in pixels of the smallest square whose change would be seen at this contrast."""
-    return ROSE * noise / max(contrast, 1e-6)
+CORRELATED = 4.0
+"""Pixels that count as one: noise and texture of neighbouring pixels are alike after coding and softening."""
+
+
+def vanished_signal(contrast: float, left: float, variance: float, pixels: float) -> float:
+    """Signal over noise at which it would be noticed that a thing is gone.
+
+    The best a critic can do is to lay the thing's own pattern over the place (a matched filter: North 1943).
+    The source's pattern a has mean square c^2 on N pixels; an honest result shows b = g a + noise. The sum of
+    a b is g N c^2 on average, and 0 when the thing is gone; either way the noise moves it by the root of
+    v N c^2, times four where a quarter of the pixels is independent. Their ratio is what Rose (1948) asks to
+    be 5: g c sqrt(N / 4 v) >= ROSE. Over F frames of n pixels N is F n, so that
+
+        n >= ROSE^2 * 4 v / (F g^2 c^2).
+
+    Args:
+        contrast: c, root mean square of the thing against its surround in the source, levels.
+        left: g, share of it that the condition leaves (transmission, tone), 0..1.
+        variance: v, noise of the result, squared levels.
+        pixels: N, of the thing over all frames in which it is seen.
+    """
+    return contrast_to_noise(contrast * left, math.sqrt(variance), pixels / CORRELATED)
+
+
+def vanished_pixels(contrast: float, left: float, variance: float, frames: int) -> float:
+    """Least pixels per frame of a thing whose absence would be noticed; see `vanished_signal`."""
+    once = vanished_signal(contrast, left, variance, float(frames))
+    return (ROSE / once) ** 2 if once > 0 else math.inf
+
+
+def outline_excess(
+    contrast: float, explained: npt.NDArray[np.float32], blur: float
+) -> npt.NDArray[np.float32]:
+    """What one pixel of a step's outline adds to the sum of gradients beyond what is explained, levels.
+
+    A step of height C, softened by a Gaussian of standard deviation s, has the gradient
+    C / (s sqrt(2 pi)) exp(-x^2 / 2 s^2) across it. The part above e ends at x0 = s sqrt(2 ln(peak / e)), and
+    its area is C erf(x0 / (s sqrt 2)) - 2 e x0: all of C where nothing is explained, and nothing where the
+    peak drowns.
+
+    Args:
+        contrast: C, levels, > 0.
+        explained: e, levels per pixel, any shape.
+        blur: s, pixels.
+    """
+    peak = contrast / (blur * math.sqrt(2 * math.pi))
+    level = np.clip(explained, 1e-6 * peak, peak)
+    depth = np.sqrt(np.log(peak / level))
+    erf = np.array([math.erf(v) for v in depth.ravel()]).reshape(depth.shape)
+    area = contrast * erf - 2 * math.sqrt(2) * blur * level * depth
+    return np.asarray(np.maximum(area, 0), np.float32)
+
+
+def inserted_side(limit: float, area: float, outline: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Side of the smallest square that adds `limit` to the mean gradient of a place, pixels.
+
+    A square of side s has an outline of 4 s, each pixel of which adds `outline` (C where nothing is
+    explained): 4 s C / A >= T, so s >= T A / (4 C).
+
+    Args:
+        limit: T, mean edge strength that the place may have, levels per pixel.
+        area: A, pixels of the place.
+        outline: See `outline_excess`, levels, any shape.
+
+    Returns:
+        Same shape; infinite where the outline adds nothing.
+    """
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.float32(limit * area / 4) / outline, np.float32)

@@ -9,6 +9,8 @@ from worldgen.labelling.signs import Signs
 
 VEHICLES: Final = frozenset({"car", "truck", "bus", "van", "train", "motorcycle", "trailer", "vehicle"})
 _LANES: Final = frozenset({"lane", "lane_line", "road_marking", "crosswalk", "stop_line", "wait_line"})
+UNTOLD: Final = ("objects.hidden", "objects.unproven")
+"""Checks that name objects, by their places, of which nothing can be said."""
 _COVERED: Final = 0.5
 """Share of a box inside an ignore region from which the object itself cannot be trained on."""
 _IN_FRONT: Final = frozenset({"lens_drop", "spray", "glare", "saturated"})
@@ -45,7 +47,7 @@ def judge_object(
         update["visibility"] = visibility
     if item.pixels_high is None and not signs.is_mild:
         update["pixels_high"] = item.box2d.height
-    reason = _why_ignored(item, visibility, regions, signs)
+    reason = why_ignored(item, visibility, regions, signs) or _untold(item, verdict)
     if item.use == "ignore":
         update["reason"] = item.reason or "given"
     elif reason:
@@ -78,9 +80,10 @@ def _predicted(item: ObjectLabel, range_m: float | None, signs: Signs) -> Visibi
     return Visibility() if signs.hides else None
 
 
-def _why_ignored(
+def why_ignored(
     item: ObjectLabel, visibility: Visibility | None, regions: tuple[IgnoreRegion, ...], signs: Signs
 ) -> IgnoreReason | None:
+    """Say why one object in one frame cannot be trained on; None where it can."""
     before = (r for r in regions if r.reason in _IN_FRONT)
     covering = max(before, key=lambda r: _overlap(item.box2d, r), default=None)
     if covering is not None and _overlap(item.box2d, covering) >= _COVERED:
@@ -95,6 +98,14 @@ def _why_ignored(
             return "predicted_and_measured_disagree"
         return "unknown_visibility" if signs.hides else None
     return None
+
+
+def _untold(item: ObjectLabel, verdict: Verdict) -> IgnoreReason | None:
+    """Leave out what the critic could not have noticed missing: findings named in `UNTOLD`."""
+    named = (
+        p.object_id for f in verdict.findings if f.check in UNTOLD and f.passed is None for p in f.places
+    )
+    return "unknown_visibility" if item.id in named else None
 
 
 def _hidden_by(item: ObjectLabel, visibility: Visibility, signs: Signs) -> IgnoreReason:

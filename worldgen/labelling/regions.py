@@ -18,6 +18,9 @@ def regions_of(objects: tuple[ObjectLabel, ...], signs: Signs, width: int, heigh
     A flat mirror shows an object upside down below its contact with the road, at most as high as itself;
     a rough wet road shows less of it, a flooded one all. Spray hangs beside and behind the wheels; half of a
     vehicle's height is a choice, not a measurement.
+
+    A low sun needs no region for shadows: physics casts no new ones, it keeps or lifts those of the source,
+    and shadows are never labelled as objects.
     """
     found: list[IgnoreRegion] = []
     for item in objects:

@@ -82,6 +82,7 @@ def finding_data(finding: Finding) -> Json:
         "severity": finding.severity,
         "reason": finding.reason,
         "places": [_place(place) for place in finding.places],
+        "detectable": finding.detectable and finding.detectable.model_dump(),
     }
 
 

@@ -95,8 +95,8 @@ def visibility_agrees(evidence: Evidence) -> tuple[Finding, ...]:
     )
 
 
-def observe(evidence: Evidence) -> tuple[Observation, ...]:
-    """Predict and measure the visibility of every labelled object in every frame."""
+def observe(evidence: Evidence, only: frozenset[int] | None = None) -> tuple[Observation, ...]:
+    """Predict and measure the visibility of every labelled object (or of some ids) in every frame."""
     labels, source = evidence.labels, evidence.source
     if labels is None or source is None or not evidence.comparable:
         return ()
@@ -106,6 +106,8 @@ def observe(evidence: Evidence) -> tuple[Observation, ...]:
         if frame.frame >= len(evidence.candidate):
             continue
         for thing in frame.objects:
+            if only is not None and thing.id not in only:
+                continue
             box = thing.box2d
             left, right = (v * width / labels.width for v in (box.left, box.right))
             top, bottom = (v * height / labels.height for v in (box.top, box.bottom))

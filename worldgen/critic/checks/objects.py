@@ -4,12 +4,14 @@ Covariance of source and candidate inside a thing (see `signature`), noise taken
 there if the thing kept its pattern. A thing that the condition hides is not judged; the finding says so.
 """
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from worldgen.critic.evidence import Evidence
+from worldgen.critic.redrawn import redrawn
 from worldgen.critic.signature import PARTS, Signatures, measure
 from worldgen.critic.thresholds import ObjectLimits
 from worldgen.datatypes import Finding, Place
@@ -23,7 +25,7 @@ def patterns_kept(evidence: Evidence) -> tuple[Finding, ...]:
     if len(ids) < 2:
         return ()
     limits = evidence.thresholds.objects
-    moments = measure(evidence.source, evidence.candidate, things, len(ids))
+    moments = measure(evidence.source, evidence.candidate, things, len(ids), partial(redrawn, evidence))
     whole = moments.over(len(things)).of_things()
     gain = _gain(whole, _clearness(evidence, things, len(ids)), limits)
     frames = min(limits.frames, len(things))

@@ -1,10 +1,14 @@
 """Structure kept: the edges that should survive are where they were, and no others; the worst one decides."""
 
+import math
+
 import numpy as np
+import numpy.typing as npt
 
 from worldgen.critic.evidence import Evidence
 from worldgen.critic.spans import over_frames, over_tiles, square
-from worldgen.datatypes import Finding, Place
+from worldgen.datatypes import Detectable, Finding, Place
+from worldgen.imaging.visibility import inserted_side, outline_excess
 
 
 def whole_kept(evidence: Evidence) -> tuple[Finding, ...]:
@@ -122,18 +126,18 @@ def nothing_new(evidence: Evidence) -> tuple[Finding, ...]:
     """Lasting edges without a cause in the source: inserted, doubled, moved things."""
     if not evidence.comparable:
         return ()
-    limits, survey = evidence.thresholds.structure, evidence.survey
+    survey = evidence.survey
     frames = min(3, len(survey.new))
     new = over_frames(over_tiles(survey.new, 3) / np.float32(9), frames) / np.float32(frames)
     usual = np.median(new, axis=(1, 2), keepdims=True)
     share = (new - usual) / (survey.edges.mean() + np.float32(0.3))
     at, row, column = (int(v) for v in np.unravel_index(int(share.argmax()), share.shape))
     value = float(share[at, row, column])
-    limit = limits.new_edges_redrawn if evidence.is_redrawn else limits.new_edges
-    limit *= evidence.guessed
+    limit = _new_limit(evidence)
     passed = value <= limit
+    size = _smallest_new(evidence, usual, frames)
     reason = (
-        "no lasting edges without a cause in the source"
+        f"no lasting edges without a cause in the source; {_covered(evidence, size)}"
         if passed
         else f"something is there that the source does not have, from frame {at}"
     )
@@ -149,5 +153,44 @@ def nothing_new(evidence: Evidence) -> tuple[Finding, ...]:
             unit="of mean edge strength",
             reason=reason,
             places=places,
+            detectable=size,
         ),
     )
+
+
+def _smallest_new(evidence: Evidence, usual: npt.NDArray[np.float32], frames: int) -> Detectable | None:
+    """Size the smallest square that `nothing_new` would have found in the plainest quarter of the places.
+
+    It stands out as the picture itself does: root mean square contrast (Peli 1990), so that fog and night
+    lower it; and it moves with the scene. None where it is not found though it fits what is judged.
+    """
+    survey, view = evidence.survey, evidence.candidate
+    contrast = float(np.median(view.luma.std(axis=(1, 2))))
+    # Scharr's weights take a difference over two pixels, whose variance is a third.
+    blur = math.hypot(view.sigma, math.sqrt(1 / 3))
+    explained = np.median(survey.explained, axis=0).astype(np.float32)
+    outline = outline_excess(max(contrast, 1e-3), explained, blur)
+    limit = _new_limit(evidence) * float(survey.edges.mean() + 0.3) + float(np.median(usual))
+    side = float(np.quantile(inserted_side(limit, 9.0 * survey.tile**2, outline), 0.25, method="lower"))
+    # Corners are rounded by the gradient's blur: two deviations at each end of an outline add nothing.
+    side += 4 * blur
+    # A wider one does not lie within three by three tiles wherever it stands.
+    if side > 2 * survey.tile:
+        return None
+    return Detectable(side_px=side / view.scale, contrast_levels=contrast, frames=frames)
+
+
+def _new_limit(evidence: Evidence) -> float:
+    limits = evidence.thresholds.structure
+    return (limits.new_edges_redrawn if evidence.is_redrawn else limits.new_edges) * evidence.guessed
+
+
+def _covered(evidence: Evidence, size: Detectable | None) -> str:
+    if size is None:
+        widest = 2 * evidence.survey.tile / evidence.candidate.scale
+        return (
+            f"a thing of up to {widest:.0f} px at the picture's own contrast might have been missed anywhere"
+        )
+    side = math.ceil(size.side_px)
+    about = f"a thing of {side} x {side} px at about {size.contrast_levels:.0f} levels"
+    return f"{about} would have been seen in plain places"

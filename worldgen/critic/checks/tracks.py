@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.critic.evidence import Evidence
+from worldgen.critic.redrawn import lit
 from worldgen.datatypes import Finding, Tag
 from worldgen.datatypes.tags import EGO
 
@@ -65,7 +66,9 @@ def _measure(evidence: Evidence) -> Tracks:
         before, fine_before = _planes(evidence.source.rgb[i])
         after, fine_after = _planes(evidence.candidate.rgb[i])
         wide = cv2.dilate(plane.astype(np.uint16), np.ones((_RING, _RING), np.uint8)).ravel()
-        near, own = np.flatnonzero(wide), np.flatnonzero(plane.ravel())
+        shining = lit(evidence, i)
+        near = np.flatnonzero(wide)
+        own = np.flatnonzero(plane.ravel() if shining is None else np.where(shining, 0, plane).ravel())
         index, own_index = wide[near], plane.ravel()[own]
         pixels, own_pixels = np.bincount(index, minlength=count), np.bincount(own_index, minlength=count)
         sums = np.zeros((3, count))
