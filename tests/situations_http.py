@@ -67,7 +67,7 @@ def running(out: Path, *, works: bool = True, **settings: Any) -> Iterator[Runni
         works: Whether jobs are worked on; without, they wait.
         settings: Of the service.
     """
-    model = ModelConfig(name="fake", parameters=settings.pop("parameters", {}))
+    model = ModelConfig(name=settings.pop("model", "fake"), parameters=settings.pop("parameters", {}))
     config = ServiceConfig(out=out, models=(model,), **settings)
     backend = NearBackend(config)
     server = uvicorn.Server(

