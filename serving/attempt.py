@@ -59,7 +59,7 @@ class JobAttempt:
         self._making: asyncio.Task[None] | None = None
         self._reason: str | None = None
         self._generating = 0
-        self._busy = 0
+        self._begun: set[str] = set()
         self._reporter = self._blocking(self._report())
 
     def prepare(self) -> Journalled:
@@ -96,8 +96,8 @@ class JobAttempt:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is being generated, judged or published."""
-        return self.is_working and self._busy > 0
+        """Whether a variant that got its turn at the model is not published yet."""
+        return self.is_working and bool(self._begun)
 
     @property
     def is_working(self) -> bool:
@@ -185,12 +185,9 @@ class JobAttempt:
             self._outcomes(assembly, source, {i: specs[n] for i, n in wanted.items()})
         ) as outcomes:
             async for outcome in outcomes:
-                self._busy += 1
-                try:
-                    await self._publish(outcome, source)
-                    await self._done(wanted[outcome.id], outcome, outcome.spec.name)
-                finally:
-                    self._busy -= 1
+                await self._publish(outcome, source)
+                await self._done(wanted[outcome.id], outcome, outcome.spec.name)
+                self._begun.discard(outcome.id)
 
     def _published(self, *ids: str) -> Variant | None:
         catalog = self.site.catalog
@@ -218,9 +215,12 @@ class JobAttempt:
 
     async def _generate(self, plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
         model = self.site.config.model_named(self.request.model).name
+        # Between its stages too it is begun, or a runner that leaves would throw away what is nearly done;
+        # a second try that waits for its turn is not.
+        self._begun.discard(plan.variant_id)
         async with self.site.turns(model).turn(RANKS[self.request.priority]):
+            self._begun.add(plan.variant_id)
             self._generating += 1
-            self._busy += 1
             self._reporter.state("running")
             try:
                 async with aclosing(self.site.steps.generate(model, plan)) as stream:
@@ -229,13 +229,11 @@ class JobAttempt:
                         yield event
             finally:
                 self._generating -= 1
-                self._busy -= 1
 
     async def _judge(self, case: Case) -> Verdict:
         failpoint("runner.judging")
         if self._generating == 0:
             self._reporter.state("judging")
-        self._busy += 1
         try:
             return await self.site.steps.judge(case)
         except JudgeError:
@@ -243,8 +241,6 @@ class JobAttempt:
                 # The critic has left before us: that says nothing of the variant.
                 raise asyncio.CancelledError from None
             raise
-        finally:
-            self._busy -= 1
 
     async def _publish(self, outcome: Outcome, source: Source) -> None:
         catalog = self.site.catalog
