@@ -1,16 +1,11 @@
 """The store of jobs, on SQLite always and on a real Postgres where there is one."""
 
-import getpass
-import os
-import shutil
 import subprocess
 import sys
 import time
-import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +14,7 @@ pytest.importorskip("sqlalchemy", reason="the serve extra is not installed")
 from serving.store import Database, JobStore
 from serving.store.database import engine_url
 from serving.store.runners import RunnerRegistry
+from tests.situations_postgres import postgres_server
 from worldgen.errors import ConfigError, ServiceError
 from worldgen.wire import JobEvent, JobRequest, VariantLine
 
@@ -26,43 +22,10 @@ ASKED = JobRequest(source="blob:" + "a" * 64, specs=("fog",))
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    """A server of its own, on a socket in a temporary folder."""
-    programs = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), Path(shutil.which("initdb") or "/none")]
-    found = next((p for p in programs if p.is_file() and (p.parent / "postgres").is_file()), None)
-    if found is None:
-        pytest.skip("no Postgres server is installed (Debian: apt-get install postgresql)")
-    # A path of a socket has at most 107 characters, and root may not be the server's user.
-    folder = Path("/tmp") / f"wg-{uuid.uuid4().hex[:8]}"
-    folder.mkdir()
-    as_user: list[str] = []
-    if os.geteuid() == 0:
-        if subprocess.run(["id", "postgres"], capture_output=True, check=False).returncode:
-            pytest.skip("a Postgres server does not run as root, and there is no user postgres")
-        shutil.chown(folder, "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-    user = "postgres" if as_user else getpass.getuser()
-    control = [*as_user, str(found.parent / "pg_ctl"), "-D", str(folder / "data")]
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    try:
-        made = subprocess.run(
-            [*as_user, str(found), "-D", str(folder / "data"), "-A", "trust", "-U", user, "--no-sync"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert made.returncode == 0, made.stderr
-        started = subprocess.run(
-            [*control, "-o", options, "-l", str(folder / "log"), "-w", "start"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
-        assert started.returncode == 0, (folder / "log").read_text()
-        yield f"postgresql://{user}@/postgres?host={folder}"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], capture_output=True, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+def postgres():
+    """The address of a server of its own."""
+    with postgres_server() as server:
+        yield server.url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
