@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
 from serving.addresses import Addresses
+from serving.patience import until_answered
 from serving.reporting import Reporter
 from serving.site import Site
 from serving.store.counters import counted
@@ -74,9 +75,11 @@ class JobAttempt:
         """End the job."""
         failpoint("runner.before_finish")
         self._blocking(self._reporter.flush())
+        state, error_ = ended.get("ended", "completed"), ended.get("error")
         try:
-            self.site.jobs.finish(
-                self.job_id, self.attempt, ended.get("ended", "completed"), ended.get("error")
+            until_answered(
+                lambda: self.site.jobs.finish(self.job_id, self.attempt, state, error_),
+                given_up=lambda: self.site.is_leaving,
             )
         except ServiceError as error:
             if error.reason == "forbidden":

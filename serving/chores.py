@@ -36,6 +36,7 @@ class Chores:
         self.queue = queue
         self.durable = durable
         self._stop = threading.Event()
+        self._beaten = self._steady_since = time.monotonic()
         runner = site.config.runner
         self._threads = [
             self._every(runner.beat_seconds, self.beat),
@@ -60,6 +61,10 @@ class Chores:
     def beat(self) -> None:
         """Say that this runner lives."""
         standing = self.registry.beat(self.site.executor, self.site.incarnation)
+        now = time.monotonic()
+        if now - self._beaten > self._patience:
+            self._steady_since = now
+        self._beaten = now
         if standing == "replaced":
             # Serve has started another process under this name: two would fight for the same jobs.
             _log.error("%s was replaced by another process; leaving", self.site.executor)
@@ -69,12 +74,19 @@ class Chores:
             self.registry.join(self.site.executor, self.site.incarnation)
 
     def take_over(self) -> None:
-        """Put the jobs of dead runners back into the queue, and expire what has waited too long."""
-        dead = self.registry.dead(self.site.config.runner.dead_after_seconds, by=self.site.executor)
+        """Put the jobs of dead runners back into the queue, and expire what has waited too long.
+
+        Who could not beat its own heart into the database for a while says of nobody that he is dead: it was
+        the database that was silent.
+        """
+        self.site.jobs.lapse()
+        seconds, now = self.site.config.runner.dead_after_seconds, time.monotonic()
+        if now - self._beaten > self._patience or now - self._steady_since < seconds:
+            return
+        dead = self.registry.dead(seconds, by=self.site.executor)
         recovered = self.durable.recover(dead)
         if recovered:
             _log.warning("%s puts back %d jobs of %s", self.site.executor, recovered, ", ".join(dead))
-        self.site.jobs.lapse()
 
     def sweep(self) -> None:
         """Enqueue the jobs that were accepted and are in no queue, or whose workflow broke."""
@@ -97,6 +109,11 @@ class Chores:
             for path in folder.iterdir() if folder.is_dir() else ():
                 if path.name not in kept and path.is_file() and path.stat().st_mtime < before:
                     path.unlink(missing_ok=True)
+
+    @property
+    def _patience(self) -> float:
+        # Less than what makes a runner dead by more than a beat: the others may beat that much later.
+        return self.site.config.runner.dead_after_seconds / 2
 
     def _every(self, seconds: float, chore: Callable[[], None]) -> threading.Thread:
         def work() -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from serving.attempt import JobAttempt
 from serving.chores import Chores
 from serving.config import ServiceConfig
+from serving.patience import until_answered
 from serving.queue import JobQueue
 from serving.site import Site, Steps
 from serving.store import Database, JobStore
@@ -46,16 +47,20 @@ class Runner:
             ServiceError: `forbidden` when it has ended, or has ended too many runners; `not_found`.
         """
         jobs, most = self.site.jobs, self.site.config.runner.attempts
-        number = jobs.take(job_id, self.site.executor)
+        number = until_answered(lambda: jobs.take(job_id, self.site.executor), given_up=self._leaves)
         failpoint("runner.taken")
         if number > most:
             message = f"{most} runners died over this job; it is not tried again"
             error = {"code": "service.failed", "message": message, "hint": "is there enough memory?"}
-            jobs.finish(job_id, number, "failed", error)
+            until_answered(lambda: jobs.finish(job_id, number, "failed", error), given_up=self._leaves)
             raise ServiceError(message, reason="forbidden")
-        attempt = JobAttempt(self.site, job_id, number, jobs.request(job_id))
+        request = until_answered(lambda: jobs.request(job_id), given_up=self._leaves)
+        attempt = JobAttempt(self.site, job_id, number, request)
         self.site.attempts.add(attempt)
         return attempt
+
+    def _leaves(self) -> bool:
+        return self.site.is_leaving
 
     async def drain(self) -> None:
         """Take nothing more, finish what is being generated, and hand the rest to whoever comes next."""

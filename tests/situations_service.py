@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -123,12 +124,28 @@ class Nursery:
         trap = config.out / "failpoint"
         if die_at:
             trap.write_text(die_at)
-        log, ready = config.out / f"runner{index}.log", config.out / f"ready-{uuid.uuid4().hex}"
+        with self._born(config, f"{config.name}-runner-{index}", f"runner{index}", bool(die_at)) as found:
+            yield found
+
+    @contextmanager
+    def ingress(self, config: ServiceConfig, index: int = 0) -> Iterator["IngressProcess"]:
+        """An ingress replica on a real port, until the block is left."""
+        config.out.mkdir(parents=True, exist_ok=True)
+        with self._born(config, "", f"ingress{index}", may_die=False) as found:
+            url = f"http://127.0.0.1:{found.ready.read_text()}"
+            with httpx2.Client(base_url=url, timeout=60.0) as http:
+                yield IngressProcess(found, url, http)
+
+    @contextmanager
+    def _born(
+        self, config: ServiceConfig, executor: str, name: str, may_die: bool
+    ) -> Iterator["RunnerProcess"]:
+        log, ready = config.out / f"{name}.log", config.out / f"ready-{uuid.uuid4().hex}"
         pid = self.ask(
             {
                 "config": config.model_dump_json(),
-                "executor": f"{config.name}-runner-{index}",
-                "trap": str(trap),
+                "executor": executor,
+                "trap": str(config.out / "failpoint"),
                 "log": str(log),
                 "ready": str(ready),
             }
@@ -139,7 +156,7 @@ class Nursery:
             end = time.monotonic() + 60
             while not ready.exists():
                 assert time.monotonic() < end, log.read_text()[-3000:]
-                assert found.lives or die_at, log.read_text()[-3000:]
+                assert found.lives or may_die, log.read_text()[-3000:]
                 if not found.lives:
                     break
                 time.sleep(0.02)
@@ -185,6 +202,15 @@ class RunnerProcess:
         """Ask it to leave as Serve does, and wait."""
         self.ready.unlink()
         return self.wait(seconds)
+
+
+@dataclass(frozen=True)
+class IngressProcess:
+    """An ingress replica, seen from outside."""
+
+    process: RunnerProcess
+    url: str
+    http: httpx2.Client
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import hashlib
 import re
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -16,9 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.config import ServiceConfig
 from serving.http.backend import Backend
-from serving.http.problems import answer
+from serving.http.problems import answer, problem_of
 from serving.http_config import LOOPBACK
 from serving.store.keys import LOCAL, Key
+from worldgen.errors import ServiceError
 from worldgen.wire import Problem
 from worldgen.wire import Scope as KeyScope
 
@@ -88,7 +90,11 @@ class Gate:
             return
         state = scope.setdefault("state", {})
         state["key"] = LOCAL
-        problem = await self._refusal(scope)
+        try:
+            problem = await self._refusal(scope)
+        except ServiceError as error:
+            # The store of keys is away: who asks is not known, so nothing is answered but that.
+            problem = problem_of(error)
         if problem is None:
             await self._app(scope, receive, send)
             return
@@ -166,15 +172,16 @@ class Gate:
             self._told.popitem(last=False)
         key: Key = scope["state"]["key"]
         is_known = key is not LOCAL
-        await asyncio.to_thread(
-            self._backend.audit_log.add,
-            action,
-            owner=key.owner if is_known else "",
-            key_id=key.id if is_known else "",
-            outcome=outcome,
-            address=address,
-            request_id=scope["state"].get("request_id", ""),
-        )
+        with suppress(ServiceError):  # it is refused all the same
+            await asyncio.to_thread(
+                self._backend.audit_log.add,
+                action,
+                owner=key.owner if is_known else "",
+                key_id=key.id if is_known else "",
+                outcome=outcome,
+                address=address,
+                request_id=scope["state"].get("request_id", ""),
+            )
 
 
 def _is_ours(path: str) -> bool:

@@ -126,7 +126,7 @@ def answer(
 ) -> Response:
     """Make the answer to a request for `path`; `param` names the field at fault to the OpenAI client."""
     told = dict(headers or {})
-    if problem.status == 429:
+    if problem.status in (429, 503):
         told.setdefault("Retry-After", "5")
     if path.startswith("/v1/videos"):
         body: dict[str, Any] = {

@@ -1,8 +1,8 @@
 """What every route needs: settings, backend, admission, and the audit log's line."""
 
 import asyncio
-import hashlib
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 from fastapi import Request
@@ -11,16 +11,14 @@ from serving.config import ServiceConfig
 from serving.http.admission import Accepted, Admission, Checked
 from serving.http.auth import key_of
 from serving.http.backend import Backend
-from serving.http.problems import Refused
+from serving.http.once import Once, turn_of
 from serving.store.idempotency import Answer
 from serving.store.keys import Key
-from worldgen.datatypes import canonical_json
 from worldgen.errors import ServiceError, WorldgenError
 from worldgen.wire import JobRequest, JobStatus, Problem
 
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VARIANT_ID: Final = re.compile(r"[0-9a-f]{32}")
-_IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 _PROBLEM: Final[dict[str, Any]] = {
     "model": Problem,
@@ -54,6 +52,7 @@ class Service:
         self.backend = backend
         self.admission = Admission(config, backend)
         self.streams = 0
+        self._once = Once(backend.idempotency)
 
     async def submit(self, request: Request, wanted: JobRequest, route: str) -> Accepted:
         """Check and accept a request, once per Idempotency-Key.
@@ -62,26 +61,22 @@ class Service:
             WorldgenError: As `Admission.check` and `Admission.accept`; `conflict` and `invalid` by the rules
                 of idempotency keys.
         """
-        key, name = key_of(request), _idempotency_key(request)
-        stored = self.backend.idempotency
-        if name:
-            body = hashlib.sha256(canonical_json(wanted).encode()).hexdigest()
-            known = await asyncio.to_thread(_begin, self.backend, key, route, name, body)
-            if known is not None:
-                request.state.job = known.job_id
-                return await asyncio.to_thread(self._replayed, known, key)
+        key = key_of(request)
+        turn = turn_of(request, key.owner, route)
+        known = await self._once.begin(turn, wanted)
+        if known is not None:
+            request.state.job = known.job_id
+            return await asyncio.to_thread(self._replayed, known, key)
         try:
             checked: Checked = await self.admission.check(wanted, key)
-            accepted = await self.admission.accept(checked, key, idempotency_key=name)
+            accepted = await self.admission.accept(checked, key, idempotency_key=turn.name)
         except BaseException as error:
-            if name:
-                await asyncio.to_thread(stored.release, key.owner, route, name)
+            await self._once.give_back(turn)
             if isinstance(error, WorldgenError):
                 await self._refused(request, error)
             raise
-        if name:
-            first = Answer(status=202, job_id=accepted.status.id, body=accepted.status.model_dump_json())
-            await asyncio.to_thread(stored.finish, key.owner, route, name, first)
+        first = Answer(status=202, job_id=accepted.status.id, body=accepted.status.model_dump_json())
+        await self._once.finish(turn, first)
         request.state.job = accepted.status.id
         await self.log(request, "job.submit", accepted.status.id)
         return accepted
@@ -110,8 +105,9 @@ class Service:
         return await asyncio.to_thread(self.backend.jobs.get, checked, owner=key_of(request).sees)
 
     async def _refused(self, request: Request, error: WorldgenError) -> None:
-        await asyncio.to_thread(self.backend.counters.add, "worldgen_refused_total", code=error.code)
-        await self.log(request, "job.submit", "", error.code)
+        with suppress(ServiceError):  # what was wrong first is the answer, told or not
+            await asyncio.to_thread(self.backend.counters.add, "worldgen_refused_total", code=error.code)
+            await self.log(request, "job.submit", "", error.code)
 
     def _replayed(self, known: Answer, key: Key) -> Accepted:
         self.backend.counters.add("worldgen_duplicates_suppressed_total", by="idempotency_key")
@@ -148,22 +144,3 @@ def variant_id_of(text: str) -> str:
         message = "no variant of that id"
         raise ServiceError(message, reason="not_found")
     return text
-
-
-def _begin(backend: Backend, key: Key, route: str, name: str, body: str) -> Answer | None:
-    try:
-        return backend.idempotency.begin(key.owner, route, name, body)
-    except ServiceError as error:
-        if error.reason == "invalid":
-            raise Refused(error.message, status=422, hint=error.hint) from error
-        raise
-
-
-def _idempotency_key(request: Request) -> str:
-    name: str | None = request.headers.get("idempotency-key")
-    if name is None:
-        return ""
-    if not _IDEMPOTENCY_KEY.fullmatch(name):
-        message = "an Idempotency-Key has 1 to 255 visible characters of ASCII"
-        raise ServiceError(message, reason="invalid")
-    return name

@@ -18,6 +18,14 @@ _VERSIONS: Final = sa.Table(
     sa.Column("part", sa.String(64), primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
 )
+_POSTGRES: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Of libpq, seconds and milliseconds: a server whose machine is gone does not say so."""
 _LOCK: Final = 0x776F726C
 """Key of the Postgres lock that makes "count, then insert" one act; SQLite has one writer anyway."""
 
@@ -35,10 +43,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = engine_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite}
+        patience = {name: value for name, value in _POSTGRES.items() if name not in self.url.query}
+        options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": patience}
         if self.is_sqlite:
             Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True)
-            options["connect_args"] = {"timeout": 30.0}
+            options = {"connect_args": {"timeout": 30.0}}
         self.engine = sa.create_engine(self.url, **options)
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _set_up_sqlite)
@@ -125,9 +134,10 @@ def keep_wal(url: str) -> None:
 def _reported() -> Iterator[None]:
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         # The driver's text names hosts and statements; the class says enough to whoever reads an answer.
-        message = f"the database of jobs does not answer ({type(error.orig).__name__})"
+        what = type(getattr(error, "orig", None) or error).__name__
+        message = f"the database of jobs does not answer ({what})"
         raise ServiceError(message, reason="unreachable", hint="try again in a few seconds") from error
 
 

@@ -205,13 +205,15 @@ class JobStore:
         """Append an event, numbered, and move the job to its state.
 
         A variant that the job has already (made by an attempt that died before it could say so to anybody
-        else) is not said twice: its event comes back with the number 0.
+        else) is not said twice, nor is a state in which the job is: the event comes back with the number 0.
 
         Raises:
             ServiceError: `forbidden` when another attempt has the job, or it has ended.
         """
         with self.database.write() as connection:
             row = _fenced(connection, job_id, attempt)
+            if event.kind == "state" and event.state == row["state"]:
+                return event.model_copy(update={"id": 0})
             if event.variant is not None and not _keep_line(connection, row, event):
                 return event.model_copy(update={"id": 0})
             changes: dict[str, Any] = {"state": event.state}
@@ -244,12 +246,15 @@ class JobStore:
     def finish(
         self, job_id: str, attempt: int, state: JobState, error: dict[str, str] | None = None
     ) -> JobStatus:
-        """End a job.
+        """End a job; to say the same again changes nothing.
 
         Raises:
             ServiceError: `forbidden` when another attempt has the job, or it has ended.
         """
         with self.database.write() as connection:
+            row = _row(connection, job_id, lock=True)
+            if (row["attempt"], row["state"]) == (attempt, state) and state in FINAL:
+                return _statuses(connection, [row])[0]
             row = _fenced(connection, job_id, attempt)
             _end(connection, self.database.now(connection), row, state, error)
             return _statuses(connection, [_row(connection, job_id)])[0]

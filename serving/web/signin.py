@@ -27,6 +27,8 @@ def add_sign_in(router: APIRouter, site: Site) -> None:
         try:
             value = await site.backend.sign_in(str(form.get("key", "")).strip())
         except ServiceError as error:
+            if error.reason != "unauthorized":
+                raise
             answer = site.page(request, "signin.html.j2", None, next=target, wrong=error.message)
             answer.status_code = 401
             return answer

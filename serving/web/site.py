@@ -23,6 +23,8 @@ _STATUS: Final = {
     "not_found": 404,
     "busy": 429,
     "invalid": 400,
+    "conflict": 409,
+    "unreachable": 503,
     "timeout": 504,
 }
 _SAFE: Final = frozenset({"GET", "HEAD"})
@@ -139,6 +141,8 @@ def problem(request: Request, error: WorldgenError) -> Response:
         title=HTTPStatus(status).phrase,
         nearest=getattr(error, "nearest", None),
     )
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = "5"
     answer.headers.update(getattr(error, "headers", {}))
     if is_part(request):
         # Where an element names a place for its errors, they go there; the list it fills stays as it is.

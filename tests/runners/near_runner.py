@@ -1,7 +1,8 @@
-"""Runners in processes of their own, with near steps: what a replica does, without Ray around it.
+"""Runners with near steps and ingresses, in processes of their own: what replicas do, without Ray around them.
 
-``python -m tests.runners.near_runner`` is a nursery: it imports everything once and forks a runner for each
-line on its standard input, because importing takes longer than any of the tests. It has no threads itself.
+``python -m tests.runners.near_runner`` is a nursery: it imports everything once and forks a runner (or an
+ingress) for each line on its standard input, because importing takes longer than any of the tests. It has no
+threads itself.
 """
 
 import asyncio
@@ -12,9 +13,12 @@ import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import uvicorn
 from dbos import DBOS, DBOSClient  # noqa: F401 -- imported here once, for all that are forked
 
+from serving.backend import ServiceBackend
 from serving.config import ServiceConfig
+from serving.ingress import build_ingress
 from serving.runner import Runner
 from worldgen.assembly import Worker
 from worldgen.datatypes import (
@@ -59,14 +63,32 @@ async def work(config: ServiceConfig, executor: str, ready: Path) -> None:
     await runner.drain()
 
 
+async def answer(config: ServiceConfig, ready: Path) -> None:
+    """Be an ingress replica until killed; the ready-file says on which port."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build_ingress(config, ServiceBackend(config)), port=0, access_log=False, server_header=False
+        )
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not serving.done(), "the server ended"
+        await asyncio.sleep(0.02)
+    partial = ready.with_suffix(".partial")
+    partial.write_text(str(server.servers[0].sockets[0].getsockname()[1]))
+    partial.rename(ready)
+    await serving
+
+
 def born(order: dict[str, str]) -> None:
-    """Live as a runner, in a fork."""
+    """Live as a runner or an ingress, in a fork."""
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)
     os.environ[FILE_VARIABLE] = order["trap"]
     config = ServiceConfig.model_validate_json(order["config"])
-    asyncio.run(work(config, order["executor"], Path(order["ready"])))
+    ready = Path(order["ready"])
+    asyncio.run(work(config, order["executor"], ready) if order["executor"] else answer(config, ready))
     os._exit(0)
 
 
