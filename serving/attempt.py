@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Coroutine
+from concurrent.futures import CancelledError
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
@@ -298,7 +299,12 @@ class JobAttempt:
         self.site.attempts.discard(self)
 
     def _blocking(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.site.loop).result()
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self.site.loop).result()
+        except CancelledError:
+            # Only the end of the loop, and of this process, cancels what a thread waits for.
+            message = f"job {self.job_id} is left to the next runner"
+            raise Lost(message) from None
 
 
 class _EndedError(Exception):

@@ -15,6 +15,7 @@ APPLICATION_VERSION: Final = "1"
 the steps does, and then what old runners began is begun again, from the catalogue."""
 
 WORKFLOW: Final = "worldgen.job"
+_IN_FLIGHT: Final = ("ENQUEUED", "PENDING", "DELAYED")
 
 _log = logging.getLogger("worldgen.serving")
 
@@ -77,6 +78,8 @@ class JobQueue:
         known = self.client.list_workflows(
             workflow_id_prefix=job_id, load_input=False, load_output=False, limit=1000
         )
+        if any(workflow.status in _IN_FLIGHT for workflow in known):
+            return  # Another runner was a moment faster.
         # Two runners that do this at once choose the same name, so the job is enqueued once.
         workflow_id = f"{job_id}.{len(known)}" if known else job_id
         self._enqueue(workflow_id, job_id, self.jobs.get(job_id).priority)
@@ -84,7 +87,7 @@ class JobQueue:
     def in_flight(self) -> frozenset[str]:
         """Name the jobs that wait in a queue or that a runner, alive or dead, works on."""
         found = self.client.list_workflows(
-            status=["ENQUEUED", "PENDING", "DELAYED"], name=WORKFLOW, load_input=False, load_output=False
+            status=list(_IN_FLIGHT), name=WORKFLOW, load_input=False, load_output=False
         )
         return frozenset(workflow.workflow_id.partition(".")[0] for workflow in found)
 

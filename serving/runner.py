@@ -12,7 +12,7 @@ from serving.queue import JobQueue
 from serving.site import Site, Steps
 from serving.store import Database, JobStore
 from serving.store.runners import RunnerRegistry
-from serving.workflow import Durable
+from serving.workflow import Durable, Lost
 from worldgen.errors import ServiceError
 from worldgen.media.failpoint import failpoint
 
@@ -45,7 +45,11 @@ class Runner:
 
         Raises:
             ServiceError: `forbidden` when it has ended, or has ended too many runners; `not_found`.
+            Lost: This runner is leaving.
         """
+        if self.site.is_leaving:
+            message = f"job {job_id} is left to the next runner"
+            raise Lost(message)
         jobs, most = self.site.jobs, self.site.config.runner.attempts
         number = until_answered(lambda: jobs.take(job_id, self.site.executor), given_up=self._leaves)
         failpoint("runner.taken")
@@ -63,11 +67,16 @@ class Runner:
         return self.site.is_leaving
 
     async def drain(self) -> None:
-        """Take nothing more, finish what is being generated, and hand the rest to whoever comes next."""
+        """Take nothing more, finish what is being generated, and hand the rest to whoever comes next.
+
+        The heart beats until the end: whoever took the jobs over before would throw away what is finished here.
+        """
         if self.site.is_leaving:
             return
-        self.chores.close()
+        self.site.is_leaving = True
+        self.durable.pause()
         await self.site.leave(self.site.config.runner.drain_seconds)
+        await asyncio.to_thread(self.chores.close)
         await asyncio.to_thread(self.durable.close)
 
     def check_health(self) -> None:

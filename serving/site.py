@@ -118,10 +118,11 @@ class Site:
     async def leave(self, seconds: float) -> None:
         """Finish what is being generated and judged, begin nothing more, and leave the rest to others.
 
+        `is_leaving` is set before, so that nobody takes a job meanwhile.
+
         Args:
             seconds: To wait at most; what is not finished then is stopped within a step.
         """
-        self.is_leaving = True
         for turns in self._turns.values():
             turns.close()
         end = self.loop.time() + seconds

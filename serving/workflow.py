@@ -56,7 +56,7 @@ class Durable:
         keep_wal(config.workflows_url)
         self.config = config
         self.dbos: Any = DBOS
-        DBOS(
+        self._instance: Any = DBOS(
             config={
                 "name": config.name,
                 "system_database_url": config.workflows_url,
@@ -112,6 +112,11 @@ class Durable:
         if not executors:
             return 0
         return len(self.dbos._recover_pending_workflows(list(executors)))
+
+    def pause(self) -> None:
+        """Take no more jobs from the queues; what is under way goes on."""
+        for event in self._instance.background_thread_stop_events:
+            event.set()
 
     def close(self) -> None:
         """Take no more, and stop DBOS; what is under way belongs to the next runner."""

@@ -198,9 +198,13 @@ class RunnerProcess:
         if self.lives:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Ask it to leave as Serve does."""
+        self.send(signal.SIGTERM)
+
     def drain(self, seconds: float = 30.0) -> int | None:
-        """Ask it to leave as Serve does, and wait."""
-        self.ready.unlink()
+        """Ask it to leave, and wait."""
+        self.terminate()
         return self.wait(seconds)
 
 

@@ -8,6 +8,7 @@ threads itself.
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator
@@ -54,10 +55,12 @@ class NearSteps:
 
 
 async def work(config: ServiceConfig, executor: str, ready: Path) -> None:
-    """Be a runner until killed, or until the ready-file is taken away, which means drain and leave."""
+    """Be a runner until killed, or until SIGTERM, which means drain and leave."""
     runner = Runner(config, executor, NearSteps(config))
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     ready.touch()
-    while ready.exists():
+    while not told.is_set():
         await asyncio.sleep(0.05)
         runner.check_health()
     await runner.drain()

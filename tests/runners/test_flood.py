@@ -50,9 +50,7 @@ async def flood(url: str, source: str) -> list[httpx2.Response]:
 
 def test_a_thousand_submissions_at_once_lose_nothing(nursery, tmp_path):
     runner = service_config(tmp_path).runner.model_copy(update={"jobs_each": 4})
-    config = service_config(
-        tmp_path, runner=runner, max_queued_jobs=TAKEN, http={"jobs_in_flight": 2 * SENT}
-    )
+    config = service_config(tmp_path, runner=runner, max_queued_jobs=TAKEN, http={"jobs_in_flight": 2 * SENT})
     quick = {"steps": 1, "chunks": 1, "step_seconds": 0.0}
     config = config.model_copy(
         update={"models": (config.models[0].model_copy(update={"parameters": quick}),)}
