@@ -5,9 +5,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from serving.cleaning import Cleaner
 from serving.queue import JobQueue
 from serving.site import Site
 from serving.store.runners import RunnerRegistry
@@ -28,9 +28,12 @@ class Chores:
         registry: Who is alive.
         queue: Where jobs wait.
         durable: DBOS of this process.
+        cleaner: Forgets what is old.
     """
 
-    def __init__(self, site: Site, registry: RunnerRegistry, queue: JobQueue, durable: Durable) -> None:
+    def __init__(
+        self, site: Site, registry: RunnerRegistry, queue: JobQueue, durable: Durable, cleaner: Cleaner
+    ) -> None:
         self.site = site
         self.registry = registry
         self.queue = queue
@@ -42,7 +45,7 @@ class Chores:
             self._every(runner.beat_seconds, self.beat),
             self._every(2 * runner.beat_seconds, self.take_over),
             self._every(_SWEEP_SECONDS, self.sweep),
-            self._every(_CLEAN_SECONDS, self.clean),
+            self._every(_CLEAN_SECONDS, cleaner.clean),
         ]
 
     @property
@@ -95,20 +98,6 @@ class Chores:
         for job_id in missing:
             _log.warning("job %s is in no queue; enqueueing it", job_id)
             self.queue.enqueue_again(job_id)
-
-    def clean(self) -> None:
-        """Forget old jobs, uploads that no job names, and scratch files that nobody uses any more."""
-        config = self.site.config
-        old = datetime.now(UTC) - timedelta(days=config.keep_jobs_days)
-        self.site.jobs.expire(before=old)
-        self.queue.forget(old)
-        named = {name.removeprefix("blob:") for name in self.site.jobs.sources()}
-        uploads = time.time() - config.keep_uploads_days * 86400
-        scratch = time.time() - config.keep_scratch_hours * 3600
-        for folder, before, kept in ((config.blobs, uploads, named), (config.scratch, scratch, set[str]())):
-            for path in folder.iterdir() if folder.is_dir() else ():
-                if path.name not in kept and path.is_file() and path.stat().st_mtime < before:
-                    path.unlink(missing_ok=True)
 
     @property
     def _patience(self) -> float:

@@ -122,6 +122,8 @@ class ServiceConfig(_Section):
     """Ended jobs are forgotten after this; their variants stay in the catalogue."""
     keep_uploads_days: float = Field(default=3.0, gt=0)
     """Uploads that no job names are removed after this."""
+    keep_audit_log_days: float = Field(default=400.0, gt=0)
+    """Lines of the audit log, and what each key used per day, are forgotten after this."""
     keep_scratch_hours: float = Field(default=24.0, gt=0)
     start_seconds: float = Field(default=900.0, gt=0)
     """A replica that needs longer to load is broken, not loading."""

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from serving.attempt import JobAttempt
 from serving.chores import Chores
+from serving.cleaning import Cleaner
 from serving.config import ServiceConfig
 from serving.patience import until_answered
 from serving.queue import JobQueue
@@ -38,7 +39,8 @@ class Runner:
         # DBOS refuses to be started on an event loop; nothing that it starts can need this loop yet.
         with ThreadPoolExecutor(1) as elsewhere:
             self.durable = elsewhere.submit(Durable, config, executor, self.take).result()
-        self.chores = Chores(self.site, registry, JobQueue(config, jobs), self.durable)
+        queue = JobQueue(config, jobs)
+        self.chores = Chores(self.site, registry, queue, self.durable, Cleaner(config, jobs, queue))
 
     def take(self, job_id: str) -> JobAttempt:
         """Take a job up; called by DBOS in a thread of its own.
@@ -69,7 +71,7 @@ class Runner:
     async def drain(self) -> None:
         """Take nothing more, finish what is being generated, and hand the rest to whoever comes next.
 
-        The heart beats until the end: whoever took the jobs over before would throw away what is finished here.
+        The heart beats until the end: whoever took the jobs over before would throw away what is done here.
         """
         if self.site.is_leaving:
             return

@@ -196,6 +196,8 @@ class Admission:
         if name not in await asyncio.to_thread(self.backend.blobs.owned, key.sees, (name,)):
             message = f"no such upload: {address}"
             raise ServiceError(message, reason="not_found", hint="PUT /v1/blobs/{sha256} first")
+        # Nobody cleans it away between this and the job that names it.
+        await asyncio.to_thread(self.backend.blobs.touch, name)
 
     async def _fetched_first(self, address: str, key: Key) -> tuple[str, str]:
         """Fetch what is small and lies elsewhere now, so that it is checked before the job is accepted.

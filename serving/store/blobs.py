@@ -1,6 +1,6 @@
 """Whose upload is whose: content is kept once, and only who has shown it may name it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -45,6 +45,23 @@ class BlobStore:
             query = query.where(_BLOBS.c.owner == owner)
         with self._database.read() as connection:
             return frozenset(connection.scalars(query))
+
+    def touch(self, sha256: str) -> None:
+        """Note that a content is used now; at most one write in an hour."""
+        now = datetime.now(UTC)
+        stamp, old = (moment.isoformat(timespec="seconds") for moment in (now, now - timedelta(hours=1)))
+        is_old = (_BLOBS.c.sha256 == sha256, _BLOBS.c.used < old)
+        with self._database.read() as connection:
+            if connection.scalar(sa.select(_BLOBS.c.used).where(*is_old).limit(1)) is None:
+                return
+        with self._database.write() as connection:
+            connection.execute(sa.update(_BLOBS).where(*is_old).values(used=stamp))
+
+    def shown(self, *, since: datetime) -> frozenset[str]:
+        """Name the content that somebody has shown or used since."""
+        stamp = since.astimezone(UTC).isoformat(timespec="seconds")
+        with self._database.read() as connection:
+            return frozenset(connection.scalars(sa.select(_BLOBS.c.sha256).where(_BLOBS.c.used >= stamp)))
 
     def unused(self, *, before: datetime) -> tuple[str, ...]:
         """Name the content that nobody has shown or used since."""

@@ -67,7 +67,7 @@ class IdempotencyStore:
             is_old = row is not None and now - row["begun"] > KEPT_SECONDS
             is_dead = row is not None and row["status"] is None and now - row["begun"] > LEASE_SECONDS
             if row is None or is_old:
-                connection.execute(sa.delete(_ANSWERS).where(_ANSWERS.c.begun < now - KEPT_SECONDS))
+                connection.execute(sa.delete(_ANSWERS).where(where))
                 values = {"owner": owner, "route": route, "key": key, "body_sha256": body_sha256}
                 connection.execute(sa.insert(_ANSWERS).values(begun=now, **values))
                 return None
@@ -95,6 +95,12 @@ class IdempotencyStore:
             connection.execute(
                 sa.delete(_ANSWERS).where(_where(owner, route, key), _ANSWERS.c.status.is_(None))
             )
+
+    def forget(self) -> int:
+        """Remove the answers that are not kept any more; returns how many."""
+        with self._database.write() as connection:
+            old = self._database.now(connection) - KEPT_SECONDS
+            return int(connection.execute(sa.delete(_ANSWERS).where(_ANSWERS.c.begun < old)).rowcount)
 
 
 def _where(owner: str, route: str, key: str) -> sa.ColumnElement[bool]:

@@ -239,6 +239,12 @@ class KeyStore:
             resets_seconds=max(1, round((midnight - now).total_seconds())),
         )
 
+    def forget_usage(self, days: float) -> int:
+        """Remove what was charged on days before this many; returns how many lines."""
+        before = (_now() - timedelta(days=days)).date().isoformat()
+        with self._database.write() as connection:
+            return int(connection.execute(sa.delete(_USAGE).where(_USAGE.c.day < before)).rowcount)
+
 
 def _key(row: sa.RowMapping) -> Key:
     fields = {name: row[name] for name in row if name != "secret_sha256"}

@@ -3,6 +3,7 @@
 import base64
 import pickle
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -131,3 +132,18 @@ def test_a_pickle_in_the_journal_is_not_read(nursery, tmp_path, capsys):
     assert found.status == "ERROR"
     assert "unpickled" not in capsys.readouterr().out
     assert "unpickled" not in (config.out / "runner0.log").read_text()
+
+
+def test_the_journal_of_old_jobs_is_forgotten_and_that_of_others_is_not(nursery, tmp_path):
+    config = slow(service_config(tmp_path), steps=400, step_seconds=0.1)
+    accepted = Accepted(config)
+    source = accepted.upload()
+    with nursery.runner(config):
+        old = accepted.submit("blob:" + "0" * 64, "fog 80 m")
+        assert accepted.wait(old).state == "failed"
+        runs = accepted.submit(source, "fog 80 m")
+        accepted.wait_until(runs, lambda s: s.step >= 1)
+        assert accepted.queue.forget(datetime.now(UTC) + timedelta(hours=1)) == 1
+        assert accepted.queue.in_flight() == {runs}
+        left = accepted.queue.client.list_workflows(load_input=False, load_output=False)
+        assert [workflow.workflow_id for workflow in left] == [runs]

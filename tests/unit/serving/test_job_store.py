@@ -14,33 +14,10 @@ pytest.importorskip("sqlalchemy", reason="the serve extra is not installed")
 from serving.store import Database, JobStore
 from serving.store.database import engine_url
 from serving.store.runners import RunnerRegistry
-from tests.situations_postgres import postgres_server
 from worldgen.errors import ConfigError, ServiceError
 from worldgen.wire import JobEvent, JobRequest, VariantLine
 
 ASKED = JobRequest(source="blob:" + "a" * 64, specs=("fog",))
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    """The address of a server of its own."""
-    with postgres_server() as server:
-        yield server.url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request, tmp_path):
-    if request.param == "sqlite":
-        found = Database(f"sqlite:///{tmp_path}/service.db")
-    else:
-        found = Database(request.getfixturevalue("postgres"))
-        JobStore(found)
-        RunnerRegistry(found, "any")
-        with found.write() as connection:
-            for table in ("worldgen_jobs", "worldgen_runners"):
-                connection.exec_driver_sql(f"DELETE FROM {table}")
-    yield found
-    found.close()
 
 
 @pytest.fixture
