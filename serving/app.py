@@ -55,24 +55,37 @@ def build_app(config: ServiceConfig) -> Any:  # noqa: ANN401 -- Ray's Applicatio
 
 
 def _generator(config: ServiceConfig, model: ModelConfig, drained: float) -> Any:  # noqa: ANN401 -- see above
-    scale: dict[str, Any] = {"num_replicas": model.replicas}
-    if model.autoscale is not None:
-        scale = {
-            "autoscaling_config": {
-                "min_replicas": model.autoscale.least,
-                "max_replicas": model.autoscale.most,
-                "target_ongoing_requests": model.autoscale.ongoing,
-            }
-        }
     return _deployment(
         Generator,
         name=f"generator-{model.name}",
-        # One generates, the others wait behind its lock.
-        max_ongoing_requests=model.ongoing,
         graceful_shutdown_timeout_s=drained + _MARGIN_SECONDS,
-        ray_actor_options={"num_cpus": model.cpus, "num_gpus": model.gpus},
-        **scale,
-    ).bind(model.name, str(config.scratch), model.parameters)
+        **generator_options(model),
+    ).bind(model.name, str(config.scratch), model.parameters, config.database_url)
+
+
+def generator_options(model: ModelConfig) -> dict[str, Any]:
+    """Say what Serve has to know of a world model's replicas: how many, on what, and one request at a time.
+
+    More requests wait at the callers, where Serve counts them for autoscaling and gives them to whichever
+    replica is free first. To stop a generation takes no request: its stream is closed.
+    """
+    options: dict[str, Any] = {
+        "max_ongoing_requests": 1,
+        "ray_actor_options": {"num_cpus": model.cpus, "num_gpus": model.gpus},
+    }
+    if model.autoscale is None:
+        options["num_replicas"] = model.replicas
+    else:
+        options["autoscaling_config"] = {
+            "min_replicas": model.autoscale.least,
+            "max_replicas": model.autoscale.most,
+            "target_ongoing_requests": model.autoscale.ongoing,
+        }
+    if model.gpus > 1:
+        # One process drives them all, so they come together, from one node, or not at all.
+        bundle = {"GPU": model.gpus} | ({"CPU": model.cpus} if model.cpus else {})
+        options |= {"placement_group_bundles": [bundle], "placement_group_strategy": "STRICT_PACK"}
+    return options
 
 
 def _deployment(replica: type, **options: Any) -> Any:  # noqa: ANN401 -- see above

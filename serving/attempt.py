@@ -205,7 +205,7 @@ class JobAttempt:
         return make_variants(  # type: ignore[return-value]  # an async generator, declared as an iterator
             source,
             tuple(wanted.values()),
-            profile=assembly.model.profile,
+            profile=assembly.profile,
             identity=identity,
             extract=self.site.steps.extract,
             generate=self._generate,

@@ -1,7 +1,9 @@
 """What an ingress replica has: stores, queue and contracts. It never launches DBOS and loads no weights."""
 
+import time
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from serving.config import ServiceConfig
 from serving.http.backend import Readiness, Stores
@@ -29,6 +31,7 @@ class ServiceBackend(Stores):
         self.runners = RunnerRegistry(self.database, config.name)
         self.catalog = Catalog(config.out)
         self.queue = JobQueue(config, self.jobs)
+        self._loading_since: dict[str, float] = {}
 
     def enqueue(self, job_id: str, priority: Priority) -> None:
         """Hand an accepted job to the runners; twice is harmless, and a failure loses nothing."""
@@ -42,10 +45,14 @@ class ServiceBackend(Stores):
         return self._profiles
 
     def readiness(self) -> Readiness:
-        """Say whether jobs are worked on: every deployment of Serve, and the runners' hearts."""
+        """Say whether jobs are worked on: every deployment of Serve, and the runners' hearts.
+
+        What is not there yet is loading; it is broken when Serve has given it up, when it was there and is
+        unhealthy, or when it has been loading for longer than `start_seconds`.
+        """
         from ray import serve
 
-        why = []
+        waits, broken = [], []
         try:
             applications = serve.status().applications.values()
             alive = [r for r in self.runners.states() if not r.is_dead and r.seconds_silent < self._silent]
@@ -53,14 +60,32 @@ class ServiceBackend(Stores):
             return Readiness(state="broken", why=str(error))
         for application in applications:
             for name, found in application.deployments.items():
+                seconds = self._seconds_loading(name, found.replica_states)
                 state = found.status.value
                 if state in ("UNHEALTHY", "DEPLOY_FAILED"):
-                    return Readiness(state="broken", why=f"{name}: {found.message or state}")
-                if not any(key == "RUNNING" and n for key, n in found.replica_states.items()):
-                    why.append(f"{name} is {state.lower()}")
+                    broken.append(f"{name}: {found.message or state}")
+                elif seconds > self.config.start_seconds:
+                    broken.append(f"{name} has been loading for {seconds:.0f} s: {found.message or state}")
+                elif seconds:
+                    waits.append(f"{name} is {state.lower()}")
         if not alive:
-            why.append("no runner has said that it lives")
-        return Readiness(state="loading" if why else "ready", why="; ".join(why))
+            waits.append("no runner has said that it lives")
+        state = "broken" if broken else "loading" if waits else "ready"
+        return Readiness(state=state, why="; ".join((*broken, *waits)), notes=self._notes)
+
+    def _seconds_loading(self, name: str, replicas: Mapping[Any, int]) -> float:
+        """Say for how long none of a deployment's replicas has run; 0 when one does."""
+        if any(state == "RUNNING" and count for state, count in replicas.items()):
+            self._loading_since.pop(name, None)
+            return 0.0
+        now = time.monotonic()
+        return max(1e-3, now - self._loading_since.setdefault(name, now))
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        if not self.config.critic.vlm_endpoint:
+            return ()
+        return ("critic.vlm_endpoint is set and is not used yet: the critic is the measured panel",)
 
     def gauges(self) -> Mapping[str, float]:
         """Return what is measured here."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -22,8 +23,16 @@ class AutoscaleConfig(_Section):
 
     least: int = Field(default=1, ge=0)
     most: int = Field(default=4, ge=1)
-    ongoing: float = Field(default=2.0, gt=0)
-    """Generations per replica that are aimed at, the running one included."""
+    ongoing: float = Field(default=1.0, gt=0)
+    """Generations per replica that are aimed at, those that wait included; 1: whatever waits gets a replica
+    of its own, up to `most`. A runner sends at most `most` at once: a lone one needs 1 to get that far."""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "AutoscaleConfig":
+        if self.least > self.most:
+            msg = f"least ({self.least}) is more than most ({self.most})"
+            raise ValueError(msg)
+        return self
 
 
 class ModelConfig(_Section):
@@ -38,9 +47,16 @@ class ModelConfig(_Section):
     """In place of a fixed number of replicas."""
     cpus: float = Field(default=1.0, ge=0)
     gpus: float = Field(default=0.0, ge=0)
-    """Per replica; a fraction shares a GPU, a whole number above 1 is one replica over several."""
-    ongoing: int = Field(default=8, ge=2)
-    """Requests at once. One generates, others wait behind it, and being told to stop must get through."""
+    """Per replica; a fraction below 1 shares a GPU, a whole number above 1 is one replica over several GPUs
+    of one node."""
+
+    @field_validator("gpus")
+    @classmethod
+    def _shares_or_gathers(cls, value: float) -> float:
+        if value > 1 and value != int(value):
+            msg = f"a replica has a fraction of one GPU, or whole GPUs, not {value:g}"
+            raise ValueError(msg)
+        return value
 
 
 class IngressConfig(_Section):
@@ -90,8 +106,26 @@ class CriticConfig(_Section):
     replicas: int = Field(default=1, ge=1)
     cpus: float = Field(default=0.5, ge=0)
     vlm_endpoint: str = ""
-    """Where a reasoning critic answers: an endpoint, or an LLM deployment of the same cluster. Not used yet:
-    the panel is the measured one."""
+    """Where a reasoning critic answers, as https://host/v1: an endpoint, or an LLM deployment of the same
+    cluster. Not used yet: the panel is the measured one, and `worldgen status` says so."""
+
+    @field_validator("vlm_endpoint")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if not value:
+            return value
+        try:
+            found = urlsplit(value)
+            is_one = found.scheme in ("http", "https") and bool(found.hostname) and (found.port or 1) > 0
+        except ValueError:
+            is_one = False
+        if not is_one or found.query or found.fragment:
+            msg = "an endpoint is https://host[:port]/path or http://host[:port]/path, without a query"
+            raise ValueError(msg)
+        if found.username is not None:
+            msg = "an endpoint's key does not belong into its address"
+            raise ValueError(msg)
+        return value
 
 
 class ServiceConfig(_Section):

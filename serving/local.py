@@ -39,7 +39,11 @@ class Server(Value):
 
 
 def serve_until_stopped(
-    config: ServiceConfig, *, ready: Callable[[str], None], seconds: float | None = None
+    config: ServiceConfig,
+    *,
+    ready: Callable[[str], None],
+    broken: Callable[[str], None] | None = None,
+    seconds: float | None = None,
 ) -> None:
     """Start a local cluster and the service, and stay until interrupted; stop what was started.
 
@@ -48,10 +52,13 @@ def serve_until_stopped(
     Args:
         config: Settings.
         ready: Called once with the service's address.
+        broken: Called in place of `ready`, with the reason, when a part does not start, such as a world model
+            whose weights are not here; the service stays, says so, and serves what it can. None: it leaves.
         seconds: Leave after this long; None stays.
 
     Raises:
-        ConfigError: Another service works in the same folder, or this one cannot be started.
+        ConfigError: Another service works in the same folder.
+        ServiceError: `failed`: it cannot be started.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -65,8 +72,7 @@ def serve_until_stopped(
             # Ray has put its own handler for SIGTERM there, which ends the process on the spot.
             listen()
             serve.start(http_options={"host": config.host, "port": config.port})
-            serve.run(build_app(config), name=APPLICATION, route_prefix="/")
-            ready(url_of(config))
+            _run(config, ready, broken)
             stop.wait(seconds)
             _drain(config)
         finally:
@@ -109,6 +115,24 @@ def stop_server(out: Path, *, seconds: float) -> bool:
             raise ServiceError(message, reason="timeout", hint=f"kill -9 {server.pid}: no job is lost")
         time.sleep(0.1)
     return True
+
+
+def _run(config: ServiceConfig, ready: Callable[[str], None], broken: Callable[[str], None] | None) -> None:
+    """Deploy, and say how it went."""
+    from ray import serve
+
+    try:
+        serve.run(build_app(config), name=APPLICATION, route_prefix="/")
+    except RuntimeError as error:
+        found = serve.status().applications[APPLICATION].deployments
+        ingress = found["ingress"].replica_states if "ingress" in found else {}
+        if broken is None or not any(state == "RUNNING" and n for state, n in ingress.items()):
+            message = f"the service does not start: {error}"
+            raise ServiceError(message, reason="failed") from error
+        failed = [f"{name}: {d.message}" for name, d in found.items() if d.status.value == "DEPLOY_FAILED"]
+        broken("; ".join(failed) or str(error))
+    else:
+        ready(url_of(config))
 
 
 def _start_ray(cpus: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.config import ServiceConfig
+from serving.gpu_memory import GpuReporter
 from serving.remote import RemoteSteps, mark_of
 from serving.runner import Runner
 from worldgen.assembly import Worker
@@ -23,13 +24,19 @@ class Generator(Worker):
         model: Name of the world model.
         scratch: Folder that runner and critic can read.
         parameters: Of the model, in place of its own.
+        database_url: Where the memory of its GPUs is told; empty: nowhere.
     """
 
     def __init__(
-        self, model: str, scratch: str, parameters: Mapping[str, float | int | str | bool] | None = None
+        self,
+        model: str,
+        scratch: str,
+        parameters: Mapping[str, float | int | str | bool] | None = None,
+        database_url: str = "",
     ) -> None:
         super().__init__(model, scratch, parameters)
         self._scratch = Path(scratch)
+        self._gpus = GpuReporter(database_url) if database_url else None
 
     async def generate(self, plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
         """Stream a generation."""

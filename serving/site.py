@@ -74,9 +74,8 @@ class Site:
         self.attempts: set[JobAttempt] = set()
         self.is_leaving = False
         scratch = Scratch(config.scratch, shared=True)
-        # Names and contracts only; these models are never asked to generate.
         self._assemblies = {
-            model.name: Assembly(scratch, model=model.name, parameters=model.parameters)
+            model.name: Assembly(scratch, model=model.name, parameters=model.parameters, names_only=True)
             for model in config.models
         }
         self._turns = {

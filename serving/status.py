@@ -12,8 +12,8 @@ def status_of(url: str, *, seconds: float = 10.0) -> dict[str, Any]:
     """Ask a service whether it is ready and what its latest jobs are doing.
 
     Returns:
-        ``state`` (ready, loading, broken), ``why``, and ``jobs`` that have not ended, newest first; with
-        keys on, the jobs are not told.
+        ``state`` (ready, loading, broken), ``why``, ``notes`` on what is configured without effect, and
+        ``jobs`` that have not ended, newest first; with keys on, the jobs are not told.
 
     Raises:
         ServiceError: `unreachable`.
@@ -29,5 +29,6 @@ def status_of(url: str, *, seconds: float = 10.0) -> dict[str, Any]:
     return {
         "state": found.get("state", "broken"),
         "why": found.get("why", ""),
+        "notes": found.get("notes", []),
         "jobs": [job for job in jobs if job["state"] not in FINAL],
     }

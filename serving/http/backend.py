@@ -10,6 +10,7 @@ from serving.store.database import Database
 from serving.store.idempotency import IdempotencyStore
 from serving.store.jobs import JobStore
 from serving.store.keys import KeyStore
+from serving.store.readings import Readings
 from worldgen.catalog import Catalog
 from worldgen.datatypes import ModelProfile
 from worldgen.datatypes.digest import Value
@@ -21,6 +22,8 @@ class Readiness(Value):
 
     state: Literal["ready", "loading", "broken"]
     why: str = ""
+    notes: tuple[str, ...] = ()
+    """What is configured and has no effect."""
 
 
 class Backend(Protocol):
@@ -32,6 +35,7 @@ class Backend(Protocol):
     audit_log: AuditLog
     blobs: BlobStore
     counters: Counters
+    readings: Readings
     catalog: Catalog
 
     def enqueue(self, job_id: str, priority: Priority) -> None:
@@ -67,3 +71,4 @@ class Stores:
         self.audit_log = AuditLog(database)
         self.blobs = BlobStore(database)
         self.counters = Counters(database)
+        self.readings = Readings(database)

@@ -20,6 +20,7 @@ _HELP: Final = {
     "worldgen_retries": "Generations after a rejection.",
     "worldgen_duplicates_suppressed": "Requests that were answered with a job that was there already.",
     "worldgen_refused": "Jobs that were refused, by code.",
+    "worldgen_gpu_memory_bytes": "Memory of the GPUs of generators: used by whomever, and total.",
     "worldgen_jobs_submitted": "Jobs that were accepted.",
 }
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -73,8 +74,19 @@ class Work(Collector):
                 families[base] = CounterMetricFamily(base, _HELP.get(base, base), labels=sorted(labels))
             families[base].add_metric([labels[label] for label in sorted(labels)], value)
         yield from families.values()
+        yield from self._readings()
         for name, value in sorted(self._backend.gauges().items()):
             yield GaugeMetricFamily(name, name.replace("_", " "), value=value)
+
+    def _readings(self) -> Iterator[Metric]:
+        families: dict[str, GaugeMetricFamily] = {}
+        for found in self._backend.readings.read():
+            names = sorted(found.labels)
+            if found.name not in families:
+                about = _HELP.get(found.name, found.name)
+                families[found.name] = GaugeMetricFamily(found.name, about, labels=names)
+            families[found.name].add_metric([found.labels[name] for name in names], found.value)
+        yield from families.values()
 
 
 def exposition(figures: RequestFigures, backend: Backend) -> bytes:

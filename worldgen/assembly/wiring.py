@@ -31,7 +31,8 @@ from worldgen.media.heap import keep_freed_memory
 from worldgen.media.limits import Limits as MediaLimits
 from worldgen.media.near import stream_in_thread
 from worldgen.media.scratch import Scratch
-from worldgen.models.build import build_model
+from worldgen.models.build import build_model, profile_of
+from worldgen.models.protocol import WorldModel
 from worldgen.pipeline import Identity, Limits, Report, ignore_progress, make_variants
 from worldgen.planning import RetryPolicy, masks_of, needs_of, variant_id_of, words_of
 from worldgen.sources.open import read_source_clip, read_source_geometry, read_source_scene
@@ -46,6 +47,8 @@ class Assembly:
         parameters: Of the model, in place of its own.
         critic_config: Name of a threshold file in configs/critic.
         policy: What follows a rejection.
+        media_limits: Of the videos that are read.
+        names_only: Contract and names of variants; the world model is not built, its weights are not needed.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Assembly:
         critic_config: str = "measured",
         policy: RetryPolicy | None = None,
         media_limits: MediaLimits | None = None,
+        names_only: bool = False,
     ) -> None:
         keep_freed_memory()
         self.scratch = scratch
@@ -70,12 +74,25 @@ class Assembly:
             estimate_condition=estimate_condition,
             read_scene=read_source_scene,
         )
-        self.model = build_model(model, scratch, parameters)
+        self.profile = profile_of(model, parameters)
+        self._model = None if names_only else build_model(model, scratch, parameters)
         self.critic = build_critic(scratch, critic_config)
         # One thread each: judging one variant overlaps generating the next, and two generations never
         # share the model.
         self._generating = ThreadPoolExecutor(1, thread_name_prefix="generate")
         self._judging = ThreadPoolExecutor(1, thread_name_prefix="judge")
+
+    @property
+    def model(self) -> WorldModel:
+        """The world model.
+
+        Raises:
+            RuntimeError: This assembly has names only.
+        """
+        if self._model is None:
+            message = f"this assembly has names only, and no {self.profile.name}"
+            raise RuntimeError(message)
+        return self._model
 
     def close(self) -> None:
         """Stop the worker threads."""
@@ -84,7 +101,7 @@ class Assembly:
 
     def identity(self, source: Source, specs: Sequence[Spec]) -> Identity:
         """Return what decides the variants' ids beside source and spec; nothing is decoded."""
-        kinds = needs_of(tuple(specs), self.model.profile)
+        kinds = needs_of(tuple(specs), self.profile)
         recipe = self.extractor.recipe(source, kinds)
         return Identity(recipe=recipe, critic=self.critic.version, code_version=__version__)
 
@@ -94,7 +111,7 @@ class Assembly:
             source.sha256,
             identity.recipe,
             spec,
-            self.model.profile,
+            self.profile,
             policy=self.policy,
             critic=identity.critic,
             caption=words_of(source),
@@ -127,7 +144,7 @@ class Assembly:
         return make_variants(
             source,
             specs,
-            profile=self.model.profile,
+            profile=self.profile,
             identity=self.identity(source, specs),
             extract=self.extract,
             generate=self.generate,

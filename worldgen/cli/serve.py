@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from worldgen.cli.output import JsonOption, console, print_json, reporting
 from worldgen.cli.parameters import SetOption
@@ -56,6 +57,8 @@ def serve_command(
             from serving.config import LOOPBACK
             from serving.local import serve_until_stopped
         found = _config(config, host, port, out, model, settings, source_root)
+        if found.critic.vlm_endpoint:
+            console.print("[yellow]note[/]: critic.vlm_endpoint is not used yet")
         if found.host not in LOOPBACK:
             console.print(f"[red]warning[/]: {found.host} can be reached by others")
 
@@ -63,7 +66,11 @@ def serve_command(
             names = ", ".join(m.name for m in found.models)
             console.print(f"worldgen serves {names} at {address} (Ctrl-C stops it)", highlight=False)
 
-        serve_until_stopped(found, ready=ready)
+        def broken(why: str) -> None:
+            console.print(f"[red]broken[/]: {escape(why)}", highlight=False)
+            console.print(f"what works goes on: worldgen status -o {found.out}", highlight=False)
+
+        serve_until_stopped(found, ready=ready, broken=broken)
 
 
 def status_command(out: OutOption = Path("runs"), as_json: JsonOption = False) -> None:
@@ -84,7 +91,9 @@ def status_command(out: OutOption = Path("runs"), as_json: JsonOption = False) -
         f"{server.url}, process {server.pid}, since {server.started}: {found['state']}", highlight=False
     )
     if found["why"]:
-        console.print(found["why"], highlight=False)
+        console.print(escape(found["why"]), highlight=False)
+    for note in found["notes"]:
+        console.print(f"note: {note}", highlight=False)
     for job in found["jobs"]:
         done = f"{job['variants_done']}/{job['variants_total']}"
         console.print(f"  {job['id']}  {job['state']:<10} {done:>7}  {job['priority']}", highlight=False)
