@@ -1,35 +1,21 @@
-"""One attempt at a job: the spine, fenced, watched, and published as it goes."""
+"""One attempt at a job: fenced, watched, and ended in a state, whatever happens."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import Coroutine
 from concurrent.futures import CancelledError
-from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
 from serving.addresses import Addresses
+from serving.making import Making
 from serving.patience import until_answered
 from serving.reporting import Reporter
 from serving.site import Site
-from serving.store.counters import counted
-from serving.store.rows import RANKS
 from serving.workflow import Journalled, Lost
-from worldgen.assembly import Assembly, publish, specs_of
-from worldgen.datatypes import (
-    Candidate,
-    Case,
-    Failure,
-    GenerationPlan,
-    Outcome,
-    Progress,
-    Source,
-    Spec,
-    Variant,
-    Verdict,
-)
-from worldgen.errors import JudgeError, PublishError, ServiceError, WorldgenError
+from worldgen.assembly import specs_of
+from worldgen.datatypes import Source, Spec
+from worldgen.errors import ServiceError, WorldgenError
 from worldgen.media.failpoint import failpoint
-from worldgen.pipeline import Limits, make_variants
 from worldgen.sources.open import open_source
 from worldgen.wire import JobRequest, VariantLine
 
@@ -58,11 +44,10 @@ class JobAttempt:
         self.request = request
         self._opened: tuple[Source, tuple[Spec, ...]] | None = None
         self._lines: list[asyncio.Future[VariantLine]] = []
-        self._making: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._reason: str | None = None
-        self._generating = 0
-        self._begun: set[str] = set()
         self._reporter = self._blocking(self._report())
+        self._making = Making(site, job_id, request, self._reporter, self._done)
 
     def prepare(self) -> Journalled:
         """Open the source and name the variants, one id per spec."""
@@ -95,18 +80,18 @@ class JobAttempt:
     def stop(self, reason: str) -> None:
         """End early, on the loop: `cancelled`, `expired`, `lost` or `leaving`."""
         self._reason = self._reason or reason
-        if self._making is not None:
-            self._making.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     @property
     def is_busy(self) -> bool:
         """Whether a variant that got its turn at the model is not published yet."""
-        return self.is_working and bool(self._begun)
+        return self.is_working and self._making.is_busy
 
     @property
     def is_working(self) -> bool:
         """Whether anything of this attempt runs."""
-        return self._making is not None and not self._making.done()
+        return self._task is not None and not self._task.done()
 
     async def _report(self) -> Reporter:
         reporter = Reporter(self.site.jobs, self.job_id, self.attempt, lambda: self.stop("lost"))
@@ -140,12 +125,12 @@ class JobAttempt:
         )
 
     async def _variant(self, ids: list[str], index: int) -> Journalled:
-        if self._making is None:
+        if self._task is None:
             loop = asyncio.get_running_loop()
             self._lines = [loop.create_future() for _ in ids]
-            self._making = loop.create_task(self._make(ids, index))
+            self._task = loop.create_task(self._make(ids, index))
             if self._reason is not None:
-                self._making.cancel()
+                self._task.cancel()
         try:
             line = await asyncio.shield(self._lines[index])
         except _EndedError as end:
@@ -157,7 +142,8 @@ class JobAttempt:
         watch = asyncio.get_running_loop().create_task(self._watch())
         end: BaseException = Lost(f"job {self.job_id} is left to the next runner")
         try:
-            await self._make_from(ids, first)
+            source, specs = await self._open()
+            await self._making.make(source, specs, ids, first)
         except asyncio.CancelledError:
             if self._reason in ("cancelled", "expired"):
                 end = _EndedError({"ended": self._reason})
@@ -170,112 +156,7 @@ class JobAttempt:
                     line.set_exception(end)
                     line.exception()  # looked at: whether somebody waits for it does not matter
 
-    async def _make_from(self, ids: list[str], first: int) -> None:
-        source, specs = await self._open()
-        assembly = self.site.assembly(self.request.model)
-        identity = assembly.identity(source, specs)
-        wanted: dict[str, int] = {}
-        for index in range(first, len(ids)):
-            # The planned id first: newer code may give another one to what older code has published.
-            now = assembly.variant_id(source, specs[index], identity)
-            found = await asyncio.to_thread(self._published, ids[index], now)
-            if found is None:
-                wanted[now] = index
-            else:
-                await self._done(index, found, specs[index].name)
-        if not wanted:
-            return
-        async with aclosing(
-            self._outcomes(assembly, source, {i: specs[n] for i, n in wanted.items()})
-        ) as outcomes:
-            async for outcome in outcomes:
-                await self._publish(outcome, source)
-                await self._done(wanted[outcome.id], outcome, outcome.spec.name)
-                self._begun.discard(outcome.id)
-
-    def _published(self, *ids: str) -> Variant | None:
-        catalog = self.site.catalog
-        found = next((known for known in ids if catalog.find(known)), None)
-        return catalog.load(found) if found else None
-
-    def _outcomes(
-        self, assembly: Assembly, source: Source, wanted: dict[str, Spec]
-    ) -> AsyncGenerator[Outcome, None]:
-        identity = assembly.identity(source, tuple(wanted.values()))
-        return make_variants(  # type: ignore[return-value]  # an async generator, declared as an iterator
-            source,
-            tuple(wanted.values()),
-            profile=assembly.profile,
-            identity=identity,
-            extract=self.site.steps.extract,
-            generate=self._generate,
-            judge=self._judge,
-            policy=assembly.policy,
-            limits=Limits(variants_in_flight=self.site.config.runner.variants_in_flight),
-            report=lambda variant_id, step: self._reporter.progress(
-                variant_id, wanted[variant_id].name, step
-            ),
-        )
-
-    async def _generate(self, plan: GenerationPlan) -> AsyncGenerator[Progress | Candidate, None]:
-        model = self.site.config.model_named(self.request.model).name
-        # Between its stages too it is begun, or a runner that leaves would throw away what is nearly done;
-        # a second try that waits for its turn is not.
-        self._begun.discard(plan.variant_id)
-        async with self.site.turns(model).turn(RANKS[self.request.priority]):
-            self._begun.add(plan.variant_id)
-            self._generating += 1
-            self._reporter.state("running")
-            try:
-                async with aclosing(self.site.steps.generate(model, plan)) as stream:
-                    async for event in stream:
-                        failpoint("runner.generating")
-                        yield event
-            finally:
-                self._generating -= 1
-
-    async def _judge(self, case: Case) -> Verdict:
-        failpoint("runner.judging")
-        if self._generating == 0:
-            self._reporter.state("judging")
-        try:
-            return await self.site.steps.judge(case)
-        except JudgeError:
-            if self.site.is_leaving:
-                # The critic has left before us: that says nothing of the variant.
-                raise asyncio.CancelledError from None
-            raise
-
-    async def _publish(self, outcome: Outcome, source: Source) -> None:
-        catalog = self.site.catalog
-        if isinstance(outcome, Failure):
-            await asyncio.to_thread(catalog.record_failure, outcome, source)
-            await self._count(outcome)
-            return
-        failpoint("runner.before_publish")
-        try:
-            published = await asyncio.to_thread(publish, catalog, outcome, source)
-            if published.is_new:
-                await self._count(outcome)
-        except PublishError as error:
-            if error.reason != "conflict":
-                raise
-            # Another attempt was first, on other hardware perhaps: what is there stays, and is the answer.
-            _log.warning("variant %s was published by another attempt", outcome.id)
-        failpoint("runner.after_publish")
-        self.site.forget_candidate(outcome.candidate.video.uri)
-
-    async def _count(self, outcome: Outcome) -> None:
-        """Count an outcome for /metrics; a figure is no reason to fail a job."""
-        try:
-            await asyncio.to_thread(self.site.counters.add_all, counted(outcome, model=self.request.model))
-        except ServiceError:
-            _log.warning("job %s: an outcome was not counted", self.job_id)
-
-    async def _done(self, index: int, outcome: Outcome, name: str) -> None:
-        line = await asyncio.to_thread(self.site.line, outcome, name)
-        await self._reporter.variant(line)
-        failpoint("runner.after_commit")
+    def _done(self, index: int, line: VariantLine) -> None:
         if not self._lines[index].done():
             self._lines[index].set_result(line)
 
@@ -291,10 +172,10 @@ class JobAttempt:
                 return
 
     async def _leave(self) -> None:
-        if self._making is not None and not self._making.done():
+        if self._task is not None and not self._task.done():
             self._reason = self._reason or "leaving"
-            self._making.cancel()
-            await asyncio.wait({self._making})
+            self._task.cancel()
+            await asyncio.wait({self._task})
         self._reporter.close()
         self.site.attempts.discard(self)
 

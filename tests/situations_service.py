@@ -218,10 +218,12 @@ class IngressProcess:
 
 
 @contextmanager
-def served(folder: Path, *options: str, seconds: float = 600.0) -> Iterator[tuple[str, Path]]:
-    """The real server as a user starts it, ready; stopped as Ctrl-C does. Results are in `folder`/runs.
+def served(
+    folder: Path, *options: str, seconds: float = 600.0, states: tuple[str, ...] = ("ready",)
+) -> Iterator[tuple[str, Path]]:
+    """The real server as a user starts it, in one of the states; stopped as Ctrl-C does.
 
-    A process of it dies at the place that the file `folder`/runs/failpoint names.
+    Results are in `folder`/runs. A process of it dies at the place that the file `folder`/runs/failpoint names.
     """
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -246,7 +248,7 @@ def served(folder: Path, *options: str, seconds: float = 600.0) -> Iterator[tupl
     url = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + seconds
-        while not _is_ready(url):
+        while state_of(url) not in states:
             said = (folder / "log").read_text()[-3000:]
             assert process.poll() is None, f"the server ended:\n{said}"
             assert time.monotonic() < end, f"the server did not come up in {seconds:.0f} s:\n{said}"
@@ -261,8 +263,12 @@ def served(folder: Path, *options: str, seconds: float = 600.0) -> Iterator[tupl
         log.close()
 
 
-def _is_ready(url: str) -> bool:
+def state_of(url: str) -> str:
+    """What /readyz says; empty while nobody answers, or nobody of ours."""
     try:
-        return httpx2.get(f"{url}/readyz", timeout=10.0).status_code == 200
-    except httpx2.TransportError:
-        return False
+        answer = httpx2.get(f"{url}/readyz", timeout=10.0)
+        state = str(answer.json().get("state", ""))
+    except (httpx2.TransportError, ValueError):
+        return ""
+    assert (answer.status_code == 200) == (state == "ready")
+    return state

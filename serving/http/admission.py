@@ -1,31 +1,22 @@
-"""Admission: a request is read, its source probed and held against the model's contract; then it is a job."""
+"""Admission: a request is read and held against what there is; then it is a job."""
 
 import asyncio
 import uuid
-from collections import OrderedDict
 from pathlib import Path
-from typing import Final
-
-from pydantic import ValidationError
 
 from serving.addresses import Addresses
 from serving.config import ServiceConfig
+from serving.http.asked_specs import specs_of_request
 from serving.http.backend import Backend
-from serving.http.contract import check_source, check_specs, chosen_profile
+from serving.http.contract import check_specs, chosen_profile
 from serving.http.logs import LOGGER
+from serving.http.probing import ADDRESSES, Prober, state_of
 from serving.http.problems import Refused
 from serving.store.keys import Allowance, Key
-from worldgen.config.specs import parse_specs
-from worldgen.datatypes import ModelProfile, Source, Spec, digest
+from worldgen.datatypes import Source, Spec, digest
 from worldgen.datatypes.digest import Value
-from worldgen.errors import ServiceError, SpecError, WorldgenError
-from worldgen.sources.open import open_source, read_source_clip
+from worldgen.errors import ServiceError, WorldgenError
 from worldgen.wire import JobRequest, JobStatus
-
-_ADDRESSES: Final = ("source", "labels", "calibration")
-_PROBES: Final = 512
-_PROBING: Final = 2
-"""Files that are probed at once; each takes a process."""
 
 
 class Checked(Value):
@@ -79,8 +70,7 @@ class Admission:
         self.config = config
         self.backend = backend
         self.addresses = Addresses(config)
-        self._probed: OrderedDict[str, Source | WorldgenError] = OrderedDict()
-        self._probing = asyncio.Semaphore(_PROBING)
+        self.prober = Prober(config, self.addresses)
         self._one_each: dict[str, asyncio.Lock] = {}
 
     async def check(self, request: JobRequest, key: Key) -> Checked:
@@ -91,7 +81,7 @@ class Admission:
             ServiceError: The source may not be used, or is not there.
             Refused: The model's contract, with the nearest request that would fit.
         """
-        await self._check_room()
+        await asyncio.to_thread(self._see_room)
         profiles = self.backend.profiles()
         profile = chosen_profile(profiles, request.model)
         specs = specs_of_request(request, self.config.http.max_specs)
@@ -99,7 +89,7 @@ class Admission:
         request = request.model_copy(update={"model": profile.name})
         paths: dict[str, Path] = {}
         content: list[str] = []
-        for name in _ADDRESSES:
+        for name in ADDRESSES:
             address = getattr(request, name)
             if address is None:
                 continue
@@ -110,8 +100,8 @@ class Admission:
                 continue
             await self._check_owner(address, key)
             paths[name] = await asyncio.to_thread(self.addresses.path_of, address)
-            content.append(_state_of(address, paths[name]))
-        source = await self._probe(request, paths, profile, profiles) if "source" in paths else None
+            content.append(state_of(address, paths[name]))
+        source = await self.prober.probe(request, paths, profile, profiles) if "source" in paths else None
         return Checked(request=request, specs=specs, content=tuple(content), source=source)
 
     async def accept(self, checked: Checked, key: Key, *, idempotency_key: str = "") -> Accepted:
@@ -124,18 +114,6 @@ class Admission:
         async with self._one_each.setdefault(key.owner, asyncio.Lock()):
             return await asyncio.to_thread(self._accept, checked, key, idempotency_key)
 
-    def probed(self, request: JobRequest) -> Source | None:
-        """Return what is known of a request's source without looking again."""
-        try:
-            places = {n: getattr(request, n) for n in _ADDRESSES if getattr(request, n) is not None}
-            if any(self.addresses.kind(address) == "remote" for address in places.values()):
-                return None
-            paths = {name: self.addresses.path_of(address) for name, address in places.items()}
-        except WorldgenError:
-            return None
-        found = self._probed.get(_name_of(request, paths))
-        return found if isinstance(found, Source) else None
-
     def _accept(self, checked: Checked, key: Key, idempotency_key: str) -> Accepted:
         http, keys = self.config.http, self.backend.keys
         most = key.jobs_in_flight or http.jobs_in_flight
@@ -146,6 +124,7 @@ class Admission:
         if keys.in_flight(key.owner) >= most:
             message = f"{most} jobs of this key wait or run; more are taken when one has ended"
             raise self._busy(message, http.retry_after_seconds)
+        self._see_room()
         allowance = keys.charge(key.owner, count, limit=limit)
         if not allowance.granted:
             message = f"{allowance.left} variants are left of {limit} for today; {count} were asked for"
@@ -181,9 +160,9 @@ class Admission:
         except Exception:  # noqa: BLE001 -- accepted is accepted: a runner finds the row without a queue
             LOGGER.warning("not enqueued", extra={"job": status.id}, exc_info=True)
 
-    async def _check_room(self) -> None:
-        """Refuse before any work when the queue is full; the store decides again when it inserts."""
-        waiting = (await asyncio.to_thread(self.backend.jobs.counts)).get("queued", 0)
+    def _see_room(self) -> None:
+        """Refuse before anything is written when the queue is full; the store decides once more."""
+        waiting = self.backend.jobs.counts().get("queued", 0)
         if waiting >= self.config.max_queued_jobs:
             message = f"{waiting} jobs are waiting; the queue takes {self.config.max_queued_jobs}"
             raise self._busy(message, self.config.http.retry_after_seconds)
@@ -215,45 +194,6 @@ class Admission:
         await asyncio.to_thread(self.backend.blobs.own, key.owner, fetched.sha256, fetched.size)
         return f"blob:{fetched.sha256}", ""
 
-    async def _probe(
-        self,
-        request: JobRequest,
-        paths: dict[str, Path],
-        profile: ModelProfile,
-        profiles: tuple[ModelProfile, ...],
-    ) -> Source:
-        name = _name_of(request, paths)
-        found = None if paths["source"].is_dir() else self._probed.get(name)
-        if found is None:
-            async with self._probing:
-                # Whoever waited here may find that the one before has looked already.
-                known = None if paths["source"].is_dir() else self._probed.get(name)
-                found = known or await asyncio.to_thread(self._open, request, paths)
-            self._probed[name] = found
-            while len(self._probed) > _PROBES:
-                self._probed.popitem(last=False)
-        if isinstance(found, WorldgenError):
-            raise found
-        check_source(found, profile, profiles)
-        return found
-
-    def _open(self, request: JobRequest, paths: dict[str, Path]) -> Source | WorldgenError:
-        try:
-            source = open_source(
-                paths["source"],
-                camera=request.camera,
-                labels=paths.get("labels"),
-                calibration=paths.get("calibration"),
-                # Nothing here needs the content's name, and reading a recording for it takes long.
-                digest=lambda _: "",
-            )
-            size = source.frames * source.width * source.height * 3
-            if source.kind == "video" and size <= self.config.http.check_decode_bytes:
-                read_source_clip(source)
-        except WorldgenError as error:
-            return _told(error, request, paths)
-        return source
-
     def _busy(self, message: str, seconds: int) -> Refused:
         return Refused(message, reason="busy", headers={"Retry-After": str(seconds)}, hint="try again later")
 
@@ -266,61 +206,3 @@ def _accepted(status: JobStatus, allowance: Allowance, *, is_new: bool) -> Accep
         limit=allowance.limit,
         resets_seconds=allowance.resets_seconds,
     )
-
-
-def specs_of_request(request: JobRequest, most: int) -> tuple[Spec, ...]:
-    """Read the specs of a request: words, presets and typed specs, each once; never a file.
-
-    Raises:
-        SpecError: As `parse_specs`, or too many.
-    """
-    specs: list[Spec] = []
-    for item in request.specs:
-        specs.extend((item,) if isinstance(item, Spec) else _words(item, request.seed))
-        if len(specs) > 10 * most:
-            break
-    distinct = tuple({spec.identity: spec for spec in specs}.values())
-    if len(distinct) > most:
-        message = f"a job may have at most {most} specs"
-        raise SpecError(message, reason="out_of_range", hint="send several jobs")
-    return distinct
-
-
-def _words(text: str, seed: int) -> tuple[Spec, ...]:
-    if len(text) > 4000 or text.strip().lower().endswith((".yaml", ".yml", ".json")):
-        message = "a spec is words, a preset's name, or a typed spec; files are read by clients"
-        raise SpecError(message, reason="unknown_word")
-    try:
-        return parse_specs(text, seed=seed)
-    except ValidationError as error:
-        message = f"a spec cannot be read: {error.errors()[0]['msg']}"
-        raise SpecError(message, reason="out_of_range") from error
-
-
-def _state_of(address: str, path: Path) -> str:
-    if address.startswith("blob:"):
-        return address
-    try:
-        about = path.stat()
-    except OSError:
-        return address
-    return f"{path}:{about.st_size}:{about.st_mtime_ns}"
-
-
-def _name_of(request: JobRequest, paths: dict[str, Path]) -> str:
-    return digest(
-        request.camera, [_state_of(str(getattr(request, name)), path) for name, path in paths.items()]
-    )
-
-
-def _told(error: WorldgenError, request: JobRequest, paths: dict[str, Path]) -> WorldgenError:
-    """Say of the file what the client calls it: where uploads lie here is nobody's business."""
-    message, hint = error.message, error.hint
-    for name, path in paths.items():
-        address = str(getattr(request, name))
-        for said in (str(path), path.name):
-            if not said or said == address:
-                continue
-            replacement = f"the {name}" if address.startswith("blob:") else address
-            message, hint = message.replace(said, replacement), hint.replace(said, replacement)
-    return type(error)(message, reason=error.reason, hint=hint)

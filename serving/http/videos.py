@@ -6,7 +6,6 @@ file is reached as a variant. Size and seconds are the source's, whatever was as
 
 import asyncio
 import time
-from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -20,77 +19,29 @@ from serving.http.forms import fields_of, pieces_of
 from serving.http.problems import Refused
 from serving.http.service import Service, job_id_of
 from serving.http.video_fields import request_of
+from serving.http.video_schemas import ERRORS, FORM, MP4
+from serving.http.video_view import failure_of, status_word, video_of
 from worldgen.datatypes import Source, VideoRef
 from worldgen.errors import PublishError, ServiceError
-from worldgen.wire import FINAL, JobRequest, JobStatus, VariantLine
+from worldgen.wire import FINAL, JobRequest, JobStatus
 
 _FILES: Final = {"video": "variant.mp4", "thumbnail": "thumbnail.jpg"}
 _POLL_MS: Final = 1000
 _MOST_LISTED: Final = 2000
-_OPENAI_ERROR: Final[dict[str, Any]] = {
-    "description": "Refused.",
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["error"],
-                "properties": {
-                    "error": {
-                        "type": "object",
-                        "required": ["message", "type", "code"],
-                        "properties": {
-                            "message": {"type": "string"},
-                            "type": {"type": "string"},
-                            "code": {"type": "string"},
-                            "param": {"type": ["string", "null"]},
-                        },
-                    }
-                },
-            }
-        }
-    },
-}
-_ERRORS: Final[dict[int | str, dict[str, Any]]] = {"4XX": _OPENAI_ERROR, "5XX": _OPENAI_ERROR}
-_FORM: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["prompt"],
-                    "properties": {
-                        "prompt": {"type": "string", "example": "heavy rain at night"},
-                        "model": {"type": "string"},
-                        "input_reference": {"type": "string", "format": "binary"},
-                        "source": {"type": "string", "description": "In place of a file: as of a job."},
-                        "seed": {"type": "integer"},
-                        "seconds": {"type": "string"},
-                        "size": {"type": "string"},
-                        "extra_params": {"type": "string", "description": "JSON: spec, labels, camera..."},
-                    },
-                }
-            }
-        },
-    }
-}
-_MP4: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}, "description": "MP4."}
-}
 
 
 def videos_router(service: Service) -> APIRouter:
     """Make the routes."""
-    router = APIRouter(prefix="/v1/videos", tags=["OpenAI-compatible"], responses=_ERRORS)
+    router = APIRouter(prefix="/v1/videos", tags=["OpenAI-compatible"], responses=ERRORS)
     videos = Videos(service)
 
-    @router.post("", openapi_extra=_FORM, summary="Create a video")
+    @router.post("", openapi_extra=FORM, summary="Create a video")
     async def create(request: Request) -> JSONResponse:
         """Make one variant of the clip in `input_reference`; the prompt names the condition."""
         status = await videos.create(request)
         return JSONResponse(await videos.view(status), headers=_poll_headers())
 
-    @router.post("/sync", openapi_extra=_FORM, responses=_MP4, summary="Create a video and wait for it")
+    @router.post("/sync", openapi_extra=FORM, responses=MP4, summary="Create a video and wait for it")
     async def sync(request: Request) -> Response:
         """Answer with the file; 504 names the job when it takes too long."""
         return await videos.sync(request)
@@ -114,7 +65,7 @@ def videos_router(service: Service) -> APIRouter:
         await videos.delete(request, video_id)
         return {"id": video_id, "object": "video.deleted", "deleted": True}
 
-    @router.get("/{video_id}/content", responses=_MP4, summary="Fetch a video")
+    @router.get("/{video_id}/content", responses=MP4, summary="Fetch a video")
     async def content(
         request: Request, video_id: str, variant: Literal["video", "thumbnail", "spritesheet"] = "video"
     ) -> Response:
@@ -164,7 +115,7 @@ class Videos:
 
     def _shape(self, status: JobStatus, request: JobRequest) -> Source | VideoRef | None:
         """Find the size of the source, or of the variant, which has the same."""
-        source = self._service.admission.probed(request)
+        source = self._service.admission.prober.probed(request)
         if source is not None or not status.variants:
             return source
         found = self._service.backend.catalog.find(status.variants[0].id)
@@ -249,7 +200,7 @@ class Videos:
                 raise Refused(message, reason="timeout", headers=where)
             await asyncio.sleep(self._service.config.http.poll_seconds)
             status = await self._service.job(request, status.id)
-        failure = _failure(status)
+        failure = failure_of(status)
         if failure is not None:
             raise Refused(failure["message"], status=422, code=failure["code"])
         try:
@@ -258,72 +209,6 @@ class Videos:
             raise Refused(error.message, status=422, code=error.code) from error
         answer.headers["X-Inference-Time-S"] = f"{time.monotonic() - started:.3f}"
         return answer
-
-
-def video_of(
-    status: JobStatus, request: JobRequest, shape: Source | VideoRef | None, *, keep_days: float
-) -> dict[str, Any]:
-    """Describe a job with one variant in the client's fields."""
-    created = datetime.fromisoformat(status.created)
-    spec = request.specs[0]
-    return {
-        "id": status.id,
-        "object": "video",
-        "model": status.model,
-        "status": status_word(status),
-        "progress": progress_of(status),
-        "created_at": int(created.timestamp()),
-        "completed_at": int(datetime.fromisoformat(status.finished).timestamp()) if status.finished else None,
-        "expires_at": int((created + timedelta(days=keep_days)).timestamp()),
-        "seconds": f"{shape.frames / shape.fps:.3g}" if shape else "",
-        "size": f"{shape.width}x{shape.height}" if shape else "",
-        "prompt": spec if isinstance(spec, str) else (spec.prompt or spec.name or None),
-        "remixed_from_video_id": None,
-        "error": _failure(status) if status.state in FINAL else None,
-        "variant_id": status.variants[0].id if status.variants else None,
-        "verdict": status.variants[0].state if status.variants else None,
-    }
-
-
-def status_word(status: JobStatus) -> str:
-    """Say a job's state in the four words that the client knows."""
-    if status.state == "queued":
-        return "queued"
-    if status.state not in FINAL:
-        return "in_progress"
-    return "failed" if _failure(status) else "completed"
-
-
-def progress_of(status: JobStatus) -> int:
-    """Say how far it is, in percent: generation is 5 to 90."""
-    if status.state in FINAL:
-        return 100
-    if status.state in ("queued", "preparing"):
-        return 0
-    if status.state == "judging":
-        return 95
-    return 5 + int(85 * status.step / status.steps) if status.steps else 5
-
-
-def _failure(status: JobStatus) -> dict[str, str] | None:
-    """Say why an ended job has no accepted video."""
-    if status.state != "completed":
-        error = status.error or {}
-        message = error.get("message", f"the job was {status.state}")
-        return {"code": error.get("code", status.state), "message": message}
-    line = status.variants[0] if status.variants else None
-    if line is not None and line.state == "accepted":
-        return None
-    if line is None:
-        return {"code": "failed", "message": "the job has no variant"}
-    return {"code": line.state, "message": line.message or _why(line)}
-
-
-def _why(line: VariantLine) -> str:
-    reasons = [
-        str(finding.get("reason", "")) for finding in line.findings if finding.get("passed") is not True
-    ]
-    return f"the critic's verdict is {line.state}: {'; '.join(reasons)[:1000]}".rstrip(": ")
 
 
 def _poll_headers() -> dict[str, str]:
