@@ -52,7 +52,8 @@ class ServiceBackend(Stores):
         """
         from ray import serve
 
-        waits, broken = [], []
+        waits: list[str] = []
+        broken: list[str] = []
         try:
             applications = serve.status().applications.values()
             alive = [r for r in self.runners.states() if not r.is_dead and r.seconds_silent < self._silent]
@@ -63,15 +64,20 @@ class ServiceBackend(Stores):
                 seconds = self._seconds_loading(name, found.replica_states)
                 state = found.status.value
                 if state in ("UNHEALTHY", "DEPLOY_FAILED"):
-                    broken.append(f"{name}: {found.message or state}")
+                    broken.append(f"{name}: {_reason(found.message) or state}")
                 elif seconds > self.config.start_seconds:
-                    broken.append(f"{name} has been loading for {seconds:.0f} s: {found.message or state}")
+                    broken.append(
+                        f"{name} has been loading for {seconds:.0f} s: {_reason(found.message) or state}"
+                    )
                 elif seconds:
                     waits.append(f"{name} is {state.lower()}")
         if not alive:
             waits.append("no runner has said that it lives")
-        state = "broken" if broken else "loading" if waits else "ready"
-        return Readiness(state=state, why="; ".join((*broken, *waits)), notes=self._notes)
+        return Readiness(
+            state="broken" if broken else "loading" if waits else "ready",
+            why="; ".join((*broken, *waits)),
+            notes=self._notes,
+        )
 
     def _seconds_loading(self, name: str, replicas: Mapping[Any, int]) -> float:
         """Say for how long none of a deployment's replicas has run; 0 when one does."""
@@ -99,3 +105,12 @@ class ServiceBackend(Stores):
     @cached_property
     def _profiles(self) -> tuple[ModelProfile, ...]:
         return tuple(profile_of(model.name, model.parameters) for model in self.config.models)
+
+
+def _reason(message: str) -> str:
+    """Return what went wrong, of a message of Serve: its first sentence, and the last line of a traceback."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    first = lines[0].partition(". ")[0]
+    return first if len(lines) == 1 else f"{first}: {lines[-1][:500]}"

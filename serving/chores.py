@@ -1,6 +1,7 @@
 """Chores of a runner: heartbeat, taking over, finding what is in no queue, and clean-up."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -39,7 +40,8 @@ class Chores:
         self.queue = queue
         self.durable = durable
         self._stop = threading.Event()
-        self._beaten = self._steady_since = time.monotonic()
+        self._asked: float | None = None
+        self._steady_since = time.monotonic()
         runner = site.config.runner
         self._threads = [
             self._every(runner.beat_seconds, self.beat),
@@ -63,11 +65,17 @@ class Chores:
 
     def beat(self) -> None:
         """Say that this runner lives."""
-        standing = self.registry.beat(self.site.executor, self.site.incarnation)
+        self._asked = began = time.monotonic()
+        try:
+            standing = self.registry.beat(self.site.executor, self.site.incarnation)
+        except ServiceError:
+            self._steady_since = math.inf
+            raise
+        finally:
+            self._asked = None
         now = time.monotonic()
-        if now - self._beaten > self._patience:
+        if self._steady_since == math.inf or now - began > self._patience:
             self._steady_since = now
-        self._beaten = now
         if standing == "replaced":
             # Serve has started another process under this name: two would fight for the same jobs.
             _log.error("%s was replaced by another process; leaving", self.site.executor)
@@ -79,12 +87,14 @@ class Chores:
     def take_over(self) -> None:
         """Put the jobs of dead runners back into the queue, and expire what has waited too long.
 
-        Who could not beat its own heart into the database for a while says of nobody that he is dead: it was
+        Who could not tell the database of its own heart for a while says of nobody that he is dead: it was
         the database that was silent.
         """
         self.site.jobs.lapse()
         seconds, now = self.site.config.runner.dead_after_seconds, time.monotonic()
-        if now - self._beaten > self._patience or now - self._steady_since < seconds:
+        asked = self._asked
+        is_waiting = asked is not None and now - asked > self._patience
+        if is_waiting or now - self._steady_since < seconds:
             return
         dead = self.registry.dead(seconds, by=self.site.executor)
         recovered = self.durable.recover(dead)

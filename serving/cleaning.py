@@ -95,7 +95,8 @@ class Cleaner:
 
 
 def _old_files(folder: Path, seconds: float, pattern: str = "*") -> list[Path]:
-    before, found = time.time() - seconds, []
+    before = time.time() - seconds
+    found: list[Path] = []
     for path in folder.glob(pattern):
         try:
             if path.is_file() and path.stat().st_mtime < before:

@@ -131,8 +131,8 @@ def _run(config: ServiceConfig, ready: Callable[[str], None], broken: Callable[[
         if broken is None or not any(state == "RUNNING" and n for state, n in ingress.items()):
             message = f"the service does not start: {error}"
             raise ServiceError(message, reason="failed") from error
-        failed = [f"{name}: {d.message}" for name, d in found.items() if d.status.value == "DEPLOY_FAILED"]
-        broken("; ".join(failed) or str(error))
+        failed = [name for name, d in found.items() if d.status.value == "DEPLOY_FAILED"]
+        broken(f"{', '.join(failed) or APPLICATION}: {str(error).strip().splitlines()[-1]}")
     else:
         ready(url_of(config))
 

@@ -2,9 +2,6 @@
 
 import pytest
 
-pytest.importorskip("sqlalchemy", reason="the serve extra is not installed")
-
-from serving.store import Database
 from tests.situations_postgres import postgres_server
 
 
@@ -18,6 +15,8 @@ def postgres():
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request, tmp_path):
     """An empty database."""
+    from serving.store import Database
+
     if request.param == "sqlite":
         found = Database(f"sqlite:///{tmp_path}/service.db")
     else:
