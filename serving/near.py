@@ -210,16 +210,7 @@ class _Job:
         if step.step < step.steps and now - self._told < _PROGRESS_SECONDS:
             return
         self._told = now
-        self._emit(
-            JobEvent(
-                id=0,
-                kind="progress",
-                state="running",
-                variant_id=variant_id,
-                spec=self._names[variant_id].name,
-                **step.model_dump(),
-            )
-        )
+        self._emit(JobEvent.of_step(variant_id, self._names[variant_id].name, step))
 
     def _finish(self, outcome: Outcome) -> None:
         line = line_of(outcome, self._backend.catalog)

@@ -1,10 +1,12 @@
 """The wire: HTTP bodies, shared by server and client."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+import re
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
 from worldgen.datatypes.audit import Audit, Decision
+from worldgen.datatypes.candidate import Progress
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.spec import Spec
 
@@ -21,6 +23,20 @@ Scope: TypeAlias = Literal["submit", "read", "audit", "admin"]
 
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
+_MOST_OF_A_NAME: Final = 255
+_NO_PART_OF_A_NAME: Final = r"/\\\x00-\x1f\x7f"
+
+SourceName: TypeAlias = Annotated[
+    str, Field(max_length=_MOST_OF_A_NAME, pattern=f"^[^{_NO_PART_OF_A_NAME}]*$")
+]
+"""What a file is called, for people: no folder, no control character."""
+
+
+def source_name(name: str) -> str:
+    """Make a `SourceName` of whatever a file is called."""
+    text = name.encode("utf-8", "replace").decode()
+    return re.sub(f"[{_NO_PART_OF_A_NAME}]", "_", text)[:_MOST_OF_A_NAME]
+
 
 class JobRequest(Value):
     """One source and the specs to make of it."""
@@ -28,6 +44,8 @@ class JobRequest(Value):
     source: str
     """``blob:<sha256>`` of an uploaded file, an https or s3 address that the server allows, or a path inside
     a folder that the server allows."""
+    source_name: SourceName = ""
+    """What the source is called where it comes from; shown to people, and part of no identity."""
     specs: tuple[str | Spec, ...] = Field(min_length=1, max_length=200)
     """Words ("heavy rain at night"), preset names, or typed specs."""
     model: str = ""
@@ -68,6 +86,8 @@ class JobStatus(Value):
     model: str = ""
     source: str = ""
     """As it was asked for."""
+    source_name: str = ""
+    """What it is called where it comes from, for people."""
     priority: Priority = "interactive"
     queue_position: int | None = None
     """0 is next; None once it is being worked on."""
@@ -113,6 +133,12 @@ class JobEvent(Value):
     chunk: int = 0
     chunks: int = 1
     seconds_left: float | None = None
+
+    @classmethod
+    def of_step(cls, variant_id: str, spec: str, step: Progress) -> "JobEvent":
+        """Say how far a variant is; the store gives the number."""
+        told = step.model_dump()
+        return cls(id=0, kind="progress", state="running", variant_id=variant_id, spec=spec, **told)
 
 
 class AuditRequest(Value):

@@ -40,6 +40,7 @@ def status_of(row: sa.RowMapping, lines: Sequence[str], queue_position: int | No
         finished=_iso(row["finished"]),
         model=row["model"],
         source=row["source"],
+        source_name=json.loads(row["request"]).get("source_name", ""),
         priority=_PRIORITIES[row["priority"]],
         queue_position=queue_position,
         cancel_requested=row["cancel_requested"],

@@ -29,6 +29,7 @@ from worldgen.wire import (
     VariantLine,
     VariantPage,
     VariantView,
+    source_name,
 )
 
 Specs: TypeAlias = str | Spec | Sequence[str | Spec]
@@ -74,8 +75,10 @@ class Submission:
             return next(sent)
 
         source = named(self.source)
+        is_file = self.upload and not isinstance(self.source, bytes) and not is_elsewhere(self.source)
         return JobRequest(
             source=source or "",
+            source_name=source_name(Path(self.source).name) if is_file else "",
             specs=(self.specs,) if isinstance(self.specs, str | Spec) else tuple(self.specs),
             model=self.model,
             seed=self.seed,

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from worldgen.client import calls
 from worldgen.client.calls import Specs, Submission
@@ -20,7 +20,36 @@ from worldgen.wire import JobState, Priority
 _PAGE = 100
 
 
-class Client:
+class _Connected:
+    """What both clients are told, and know without asking."""
+
+    _kind: ClassVar[type[Blocking] | type[Asynchronous]]
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout_seconds: float = 30.0,
+        retries: int = 4,
+        patience_seconds: float = 120.0,
+    ) -> None:
+        self._settings = settings(
+            url, key, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds
+        )
+        self._http = Http(self._kind(self._settings), self._settings)
+
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        return self._settings.url
+
+    def __repr__(self) -> str:
+        """Show the address, never the key."""
+        return f"{type(self).__name__}({self.url})"
+
+
+class Client(_Connected):
     """A connection to a worldgen server.
 
     Every request that was not answered, or answered with `later`, is sent again with growing, jittered waits;
@@ -37,28 +66,7 @@ class Client:
         ConfigError: `invalid` when the address is none.
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        key: str | None = None,
-        *,
-        timeout_seconds: float = 30.0,
-        retries: int = 4,
-        patience_seconds: float = 120.0,
-    ) -> None:
-        self._settings = settings(
-            url, key, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds
-        )
-        self._http = Http(Blocking(self._settings), self._settings)
-
-    @property
-    def url(self) -> str:
-        """Address of the server."""
-        return self._settings.url
-
-    def __repr__(self) -> str:
-        """Show the address, never the key."""
-        return f"{type(self).__name__}({self.url})"
+    _kind = Blocking
 
     def __enter__(self) -> Self:
         """Use as a context."""
@@ -173,31 +181,10 @@ class Client:
         return drive(missing_bytes(self._http, given))
 
 
-class AsyncClient:
+class AsyncClient(_Connected):
     """A connection to a worldgen server, for an asyncio event loop; see `Client` for everything it does."""
 
-    def __init__(
-        self,
-        url: str | None = None,
-        key: str | None = None,
-        *,
-        timeout_seconds: float = 30.0,
-        retries: int = 4,
-        patience_seconds: float = 120.0,
-    ) -> None:
-        self._settings = settings(
-            url, key, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds
-        )
-        self._http = Http(Asynchronous(self._settings), self._settings)
-
-    @property
-    def url(self) -> str:
-        """Address of the server."""
-        return self._settings.url
-
-    def __repr__(self) -> str:
-        """Show the address, never the key."""
-        return f"{type(self).__name__}({self.url})"
+    _kind = Asynchronous
 
     async def __aenter__(self) -> Self:
         """Use as a context."""
