@@ -1,16 +1,19 @@
 """What an ingress replica has: stores, queue and contracts. It never launches DBOS and loads no weights."""
 
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 
+from serving.batches import RayBatches
 from serving.config import ServiceConfig
-from serving.http.backend import Readiness, Stores
+from serving.http.backend import BatchRunner, Readiness, Stores
 from serving.queue import JobQueue
 from serving.store import Database
 from serving.store.runners import RunnerRegistry
 from worldgen.catalog import Catalog
 from worldgen.datatypes import ModelProfile
-from worldgen.errors import WorldgenError
+from worldgen.errors import ServiceError, WorldgenError
 from worldgen.models.build import profile_of
 from worldgen.wire import Priority
 
@@ -29,6 +32,8 @@ class ServiceBackend(Stores):
         self.runners = RunnerRegistry(self.database, config.name)
         self.catalog = Catalog(config.out)
         self.queue = JobQueue(config, self.jobs)
+        if config.batches:
+            threading.Thread(target=self._take_batches_up, name="batches", daemon=True).start()
 
     def enqueue(self, job_id: str, priority: Priority) -> None:
         """Hand an accepted job to the runners; twice is harmless, and a failure loses nothing."""
@@ -40,6 +45,17 @@ class ServiceBackend(Stores):
     def profiles(self) -> tuple[ModelProfile, ...]:
         """Return the contracts of the world models that are served, the default first."""
         return self._profiles
+
+    def batch_runner(self) -> BatchRunner:
+        """Return the Ray that this replica belongs to.
+
+        Raises:
+            ServiceError: `unsupported` where batches are off.
+        """
+        if not self.config.batches:
+            message = "this service takes no batches"
+            raise ServiceError(message, reason="unsupported", hint="worldgen serve --batches")
+        return self._batch_runner
 
     def readiness(self) -> Readiness:
         """Say whether jobs are worked on: every deployment of Serve, and the runners' hearts."""
@@ -66,6 +82,16 @@ class ServiceBackend(Stores):
         """Return what is measured here."""
         states = self.runners.states()
         return {"worldgen_runners_alive": float(sum(r.seconds_silent < self._silent for r in states))}
+
+    def _take_batches_up(self) -> None:
+        """Hand Ray the batches that an earlier one did not finish; those that it has are left alone."""
+        with suppress(ServiceError):
+            for batch in self.batches.unfinished():
+                self._batch_runner.start(batch)
+
+    @cached_property
+    def _batch_runner(self) -> BatchRunner:
+        return RayBatches(self.config)
 
     @property
     def _silent(self) -> float:

@@ -62,7 +62,7 @@ def serve_until_stopped(
     config.out.mkdir(parents=True, exist_ok=True)
     _refuse_taken(config)
     with _noted(config), _stopped_by_signals() as (stop, listen):
-        _start_ray(_cpus(config))
+        _start_ray(_cpus(config), dashboard=config.batches)
         try:
             # Ray has put its own handler for SIGTERM there, which ends the process on the spot.
             listen()
@@ -123,7 +123,7 @@ def _refuse_taken(config: ServiceConfig) -> None:
         raise ConfigError(message, reason="not_permitted", hint="another --port")
 
 
-def _start_ray(cpus: int) -> None:
+def _start_ray(cpus: int, *, dashboard: bool) -> None:
     """Start a local Ray; a machine that is busy meets Ray's thirty seconds at the second or third try.
 
     Raises:
@@ -136,7 +136,8 @@ def _start_ray(cpus: int) -> None:
             ray.init(
                 # One of our own, whatever other Ray this machine has.
                 address="local",
-                include_dashboard=False,
+                include_dashboard=dashboard,
+                dashboard_host="127.0.0.1",
                 log_to_driver=False,
                 num_cpus=cpus,
                 object_store_memory=256 << 20,
@@ -170,6 +171,8 @@ def _cpus(config: ServiceConfig) -> int:
     wanted += config.critic.replicas * config.critic.cpus
     for model in config.models:
         wanted += model.cpus * (model.autoscale.most if model.autoscale else model.replicas)
+    # Bulk books 2.2: a core each for its generator and its critic, and two runners.
+    wanted += 2.5 if config.batches else 0
     # What Ray books is not what the machine has: small replicas share a core.
     return max(4, os.cpu_count() or 1, int(wanted + 2))
 

@@ -141,6 +141,60 @@ class JobEvent(Value):
         return cls(id=0, kind="progress", state="running", variant_id=variant_id, spec=spec, **told)
 
 
+BatchState: TypeAlias = Literal["queued", "running", "completed", "failed", "cancelled"]
+
+
+class BatchLine(Value):
+    """One source of a batch."""
+
+    source: str = Field(min_length=1, max_length=4096)
+    """A path inside a folder that the server allows; in a manifest, relative ones start at its folder."""
+    specs: tuple[str, ...] = Field(min_length=1, max_length=200)
+    """Words ("heavy rain at night") or preset names."""
+    labels: str | None = Field(default=None, max_length=4096)
+    calibration: str | None = Field(default=None, max_length=4096)
+    camera: str | None = Field(default=None, max_length=200)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class BatchRequest(Value):
+    """Many sources, and what to make of each: `lines`, or a `manifest` of such lines."""
+
+    lines: tuple[BatchLine, ...] = Field(default=(), max_length=10_000)
+    manifest: str = Field(default="", max_length=4096)
+    """Path of a JSON-lines file inside a folder that the server allows, in place of `lines`."""
+    model: str = ""
+    """World model; empty: the server's default."""
+    runners: int = Field(default=2, ge=1, le=64)
+    """Sources in flight."""
+
+
+class BatchStatus(Value):
+    """What a batch is doing: the state is Ray's, progress is what the catalogue holds."""
+
+    id: str
+    state: BatchState
+    created: str
+    finished: str | None = None
+    model: str
+    sources: int
+    variants_total: int
+    variants_done: int = 0
+    """Made by this batch or before, and specs that have no variant for a reason."""
+    counts: dict[str, int] = {}
+    """Per verdict or reason; sources that could not be opened are ``source_failed:CODE``."""
+    error: dict[str, str] | None = None
+    """``code``, ``message`` and ``hint`` of a failed batch."""
+
+
+class BatchPage(Value):
+    """Batches, newest first."""
+
+    data: tuple[BatchStatus, ...]
+    next: str | None = None
+    """Send it as ``after`` for the next page; None on the last one."""
+
+
 class AuditRequest(Value):
     """What a person says of a variant; who and when are the server's to say, where keys are on."""
 

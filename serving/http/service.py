@@ -62,11 +62,11 @@ class Service:
             WorldgenError: As `Admission.check` and `Admission.accept`; `conflict` and `invalid` by the rules
                 of idempotency keys.
         """
-        key, name = key_of(request), _idempotency_key(request)
+        key, name = key_of(request), idempotency_key_of(request)
         stored = self.backend.idempotency
         if name:
             body = hashlib.sha256(canonical_json(wanted).encode()).hexdigest()
-            known = await asyncio.to_thread(_begin, self.backend, key, route, name, body)
+            known = await asyncio.to_thread(self.begin, key, route, name, body)
             if known is not None:
                 request.state.job = known.job_id
                 return await asyncio.to_thread(self._replayed, known, key)
@@ -85,6 +85,15 @@ class Service:
         request.state.job = accepted.status.id
         await self.log(request, "job.submit", accepted.status.id)
         return accepted
+
+    def begin(self, key: Key, route: str, name: str, body: str) -> Answer | None:
+        """Take an Idempotency-Key, or return the answer that it has already; see `IdempotencyStore.begin`."""
+        try:
+            return self.backend.idempotency.begin(key.owner, route, name, body)
+        except ServiceError as error:
+            if error.reason == "invalid":
+                raise Refused(error.message, status=422, hint=error.hint) from error
+            raise
 
     async def log(self, request: Request, action: str, subject: str, outcome: str = "ok") -> None:
         """Add a line to the audit log."""
@@ -150,16 +159,12 @@ def variant_id_of(text: str) -> str:
     return text
 
 
-def _begin(backend: Backend, key: Key, route: str, name: str, body: str) -> Answer | None:
-    try:
-        return backend.idempotency.begin(key.owner, route, name, body)
-    except ServiceError as error:
-        if error.reason == "invalid":
-            raise Refused(error.message, status=422, hint=error.hint) from error
-        raise
+def idempotency_key_of(request: Request) -> str:
+    """Return a request's Idempotency-Key; empty without one.
 
-
-def _idempotency_key(request: Request) -> str:
+    Raises:
+        ServiceError: `invalid`.
+    """
     name: str | None = request.headers.get("idempotency-key")
     if name is None:
         return ""
