@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from rich.markup import escape
 
 from worldgen.cli.output import JsonOption, console, errors, print_json, reporting
 from worldgen.cli.own_service import OwnService, can_serve
@@ -57,7 +58,7 @@ def demo_command(
         work: Work = ((_PHYSICS, SIX), *(() if cannot else ((PAINTER, PAINTED),)))
         if serve and not can_serve():
             said = 'the serve extra is not installed (pip install "worldgen[serve]"): the library runs alone'
-            errors.print(f"[yellow]note[/] {said}", highlight=False, markup=True)
+            errors.print(f"[yellow]note[/] {escape(said)}", highlight=False)
             serve = False
         recording = out / f"drive-{seed}-{size}-{frames}"
         drive = _Drive(recording, seed=seed, frames=frames, size=size, quiet=as_json)

@@ -78,10 +78,11 @@ class Submission:
             return next(sent)
 
         source = named(self.source)
-        is_file = self.upload and not isinstance(self.source, bytes) and not is_elsewhere(self.source)
+        given = self.source
+        is_file = self.upload and not isinstance(given, bytes) and not is_elsewhere(given)
         return JobRequest(
             source=source or "",
-            source_name=source_name(Path(self.source).name) if is_file else "",
+            source_name=source_name(Path(str(given)).name) if is_file else "",
             specs=(self.specs,) if isinstance(self.specs, str | Spec) else tuple(self.specs),
             model=self.model,
             seed=self.seed,
