@@ -27,6 +27,8 @@ _ENVIRONMENT: Final = {
     # The proxy needs more than Ray's five seconds to start on a machine of two busy cores, and is killed.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+    # The dashboard, which batches need, takes more than Ray's minute there.
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
 }
 """What Ray reads when it is imported; a value that is set already stays."""
 
