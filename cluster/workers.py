@@ -81,7 +81,7 @@ class Runner:
         )
         async for outcome in outcomes:
             if isinstance(outcome, Failure):
-                self.catalog.record_failure(outcome)
+                self.catalog.record_failure(outcome, source)
                 key = outcome.code
             else:
                 await asyncio.to_thread(publish, self.catalog, outcome, source)

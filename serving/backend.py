@@ -1,18 +1,21 @@
 """What an ingress replica has: stores, queue and contracts. It never launches DBOS and loads no weights."""
 
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
+from serving.batches import RayBatches
 from serving.config import ServiceConfig
-from serving.http.backend import Readiness, Stores
+from serving.http.backend import BatchRunner, Readiness, Stores
 from serving.queue import JobQueue
 from serving.store import Database
 from serving.store.runners import RunnerRegistry
 from worldgen.catalog import Catalog
 from worldgen.datatypes import ModelProfile
-from worldgen.errors import WorldgenError
+from worldgen.errors import ServiceError, WorldgenError
 from worldgen.models.build import profile_of
 from worldgen.wire import Priority
 
@@ -32,6 +35,8 @@ class ServiceBackend(Stores):
         self.catalog = Catalog(config.out)
         self.queue = JobQueue(config, self.jobs)
         self._loading_since: dict[str, float] = {}
+        if config.batches:
+            threading.Thread(target=self._take_batches_up, name="batches", daemon=True).start()
 
     def enqueue(self, job_id: str, priority: Priority) -> None:
         """Hand an accepted job to the runners; twice is harmless, and a failure loses nothing."""
@@ -43,6 +48,17 @@ class ServiceBackend(Stores):
     def profiles(self) -> tuple[ModelProfile, ...]:
         """Return the contracts of the world models that are served, the default first."""
         return self._profiles
+
+    def batch_runner(self) -> BatchRunner:
+        """Return the Ray that this replica belongs to.
+
+        Raises:
+            ServiceError: `unsupported` where batches are off.
+        """
+        if not self.config.batches:
+            message = "this service takes no batches"
+            raise ServiceError(message, reason="unsupported", hint="worldgen serve --batches")
+        return self._batch_runner
 
     def readiness(self) -> Readiness:
         """Say whether jobs are worked on: every deployment of Serve, and the runners' hearts.
@@ -97,6 +113,16 @@ class ServiceBackend(Stores):
         """Return what is measured here."""
         states = self.runners.states()
         return {"worldgen_runners_alive": float(sum(r.seconds_silent < self._silent for r in states))}
+
+    def _take_batches_up(self) -> None:
+        """Hand Ray the batches that an earlier one did not finish; those that it has are left alone."""
+        with suppress(ServiceError):
+            for batch in self.batches.unfinished():
+                self._batch_runner.start(batch)
+
+    @cached_property
+    def _batch_runner(self) -> BatchRunner:
+        return RayBatches(self.config)
 
     @property
     def _silent(self) -> float:

@@ -146,6 +146,9 @@ class ServiceConfig(_Section):
     ingress: IngressConfig = IngressConfig()
     runner: RunnerConfig = RunnerConfig()
     critic: CriticConfig = CriticConfig()
+    batches: bool = False
+    """Whether `/v1/batches` takes batches. They go through Ray's dashboard, which `worldgen serve` starts for
+    that alone: seconds, and some hundred megabytes, that others are spared."""
     http: HttpConfig = HttpConfig()
     """Keys, limits, and where sources may come from."""
     source_roots: tuple[Path, ...] = ()

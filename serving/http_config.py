@@ -40,6 +40,8 @@ class HttpConfig(BaseModel):
     """Of one job, after presets are taken apart."""
     jobs_in_flight: int = Field(default=50, gt=0)
     """Jobs of one owner that wait or run; a key may have its own number."""
+    batches_in_flight: int = Field(default=4, gt=0)
+    """Batches of one owner that have not ended."""
     variants_per_day: int = Field(default=20_000, gt=0)
     """Of one owner, per day in UTC; a key may have its own number."""
     check_decode_bytes: int = Field(default=64 << 20, ge=0)

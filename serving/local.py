@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ _ENVIRONMENT: Final = {
     # The proxy needs more than Ray's five seconds to start on a machine of two busy cores, and is killed.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+    # The dashboard, which batches need, takes more than Ray's minute there.
+    "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "300",
 }
 """What Ray reads when it is imported; a value that is set already stays."""
 
@@ -68,12 +71,15 @@ def serve_until_stopped(
     from ray import serve
 
     config.out.mkdir(parents=True, exist_ok=True)
+    _refuse_taken(config)
     with _noted(config), _stopped_by_signals() as (stop, listen):
-        _start_ray(_cpus(config))
+        _start_ray(_cpus(config), dashboard=config.batches)
         try:
             # Ray has put its own handler for SIGTERM there, which ends the process on the spot.
             listen()
-            serve.start(http_options={"host": config.host, "port": config.port})
+            if stop.is_set():
+                return
+            _start_serve(config)
             _run(config, ready, broken)
             stop.wait(seconds)
             _drain(config)
@@ -137,18 +143,52 @@ def _run(config: ServiceConfig, ready: Callable[[str], None], broken: Callable[[
         ready(url_of(config))
 
 
-def _start_ray(cpus: int) -> None:
-    """Start a local Ray; a machine that is busy meets Ray's thirty seconds at the second or third try."""
+def _refuse_taken(config: ServiceConfig) -> None:
+    """Refuse a port at which somebody listens: Serve would share it, and each get half of the requests."""
+    host = config.host if config.host in LOOPBACK else "127.0.0.1"
+    with suppress(OSError), socket.create_connection((host, config.port), timeout=2.0):
+        message = f"something listens at {url_of(config)} already"
+        raise ConfigError(message, reason="not_permitted", hint="another --port")
+
+
+def _start_ray(cpus: int, *, dashboard: bool) -> None:
+    """Start a local Ray; a machine that is busy meets Ray's thirty seconds at the second or third try.
+
+    Raises:
+        ServiceError: `failed`, with what Ray says.
+    """
     import ray
 
     for time_ in range(1, _TIMES + 1):
         try:
             ray.init(
-                include_dashboard=False, log_to_driver=False, num_cpus=cpus, object_store_memory=256 << 20
+                # One of our own, whatever other Ray this machine has.
+                address="local",
+                include_dashboard=dashboard,
+                dashboard_host="127.0.0.1",
+                log_to_driver=False,
+                num_cpus=cpus,
+                object_store_memory=256 << 20,
             )
         except Exception as error:
             ray.shutdown()
             if time_ == _TIMES or "timed out during startup" not in str(error):
+                message = f"Ray cannot be started here: {' '.join(str(error).split())[:400]}"
+                raise ServiceError(message, reason="failed") from error
+        else:
+            return
+
+
+def _start_serve(config: ServiceConfig) -> None:
+    """Start Serve; a proxy that a busy machine does not bring up within Ray's minute gets another one."""
+    from ray import serve
+
+    for time_ in range(1, _TIMES + 1):
+        try:
+            # The second time it joins what the first has begun.
+            serve.start(http_options={"host": config.host, "port": config.port})
+        except TimeoutError:
+            if time_ == _TIMES:
                 raise
         else:
             return
@@ -159,6 +199,8 @@ def _cpus(config: ServiceConfig) -> int:
     wanted += config.critic.replicas * config.critic.cpus
     for model in config.models:
         wanted += model.cpus * (model.autoscale.most if model.autoscale else model.replicas)
+    # Bulk books 2.2: a core each for its generator and its critic, and two runners.
+    wanted += 2.5 if config.batches else 0
     # What Ray books is not what the machine has: small replicas share a core.
     return max(4, os.cpu_count() or 1, int(wanted + 2))
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from serving.addresses import Addresses
 from serving.config import ModelConfig, ServiceConfig
-from serving.http.backend import Readiness, Stores
+from serving.http.backend import BatchRunner, Readiness, Stores
 from serving.http.logs import LOGGER, log_json
 from serving.store.counters import counted
 from serving.store.database import Database
@@ -59,6 +59,15 @@ class NearBackend(Stores):
     def profiles(self) -> tuple[ModelProfile, ...]:
         """Return the one contract there is."""
         return self._profiles
+
+    def batch_runner(self) -> BatchRunner:
+        """Refuse: batches are Ray's jobs.
+
+        Raises:
+            ServiceError: `unsupported`.
+        """
+        message = "batches run as jobs of Ray, and this service runs without it"
+        raise ServiceError(message, reason="unsupported", hint="worldgen serve --batches")
 
     def readiness(self) -> Readiness:
         """Say whether the worker lives."""
@@ -210,16 +219,7 @@ class _Job:
         if step.step < step.steps and now - self._told < _PROGRESS_SECONDS:
             return
         self._told = now
-        self._emit(
-            JobEvent(
-                id=0,
-                kind="progress",
-                state="running",
-                variant_id=variant_id,
-                spec=self._names[variant_id].name,
-                **step.model_dump(),
-            )
-        )
+        self._emit(JobEvent.of_step(variant_id, self._names[variant_id].name, step))
 
     def _finish(self, outcome: Outcome) -> None:
         line = line_of(outcome, self._backend.catalog)

@@ -54,20 +54,7 @@ class Reporter:
         if step.step != step.steps and now - self._told < _EVERY_SECONDS:
             return
         self._told = now
-        event = JobEvent(
-            id=0,
-            kind="progress",
-            state="running",
-            variant_id=variant_id,
-            spec=spec,
-            stage=step.stage,
-            step=step.step,
-            steps=step.steps,
-            chunk=step.chunk,
-            chunks=step.chunks,
-            seconds_left=step.seconds_left,
-        )
-        self._events.put_nowait(event)
+        self._events.put_nowait(JobEvent.of_step(variant_id, spec, step))
 
     async def variant(self, line: VariantLine) -> None:
         """Say that a spec is finished; returns when it is stored."""

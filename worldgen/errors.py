@@ -228,6 +228,7 @@ class ServiceError(WorldgenError):
             "failed",
             "timeout",
             "bad_answer",
+            "unsupported",
         }
     )
 

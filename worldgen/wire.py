@@ -1,10 +1,12 @@
 """The wire: HTTP bodies, shared by server and client."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+import re
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
 from worldgen.datatypes.audit import Audit, Decision
+from worldgen.datatypes.candidate import Progress
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.spec import Spec
 
@@ -21,6 +23,20 @@ Scope: TypeAlias = Literal["submit", "read", "audit", "admin"]
 
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
+_MOST_OF_A_NAME: Final = 255
+_NO_PART_OF_A_NAME: Final = r"/\\\x00-\x1f\x7f"
+
+SourceName: TypeAlias = Annotated[
+    str, Field(max_length=_MOST_OF_A_NAME, pattern=f"^[^{_NO_PART_OF_A_NAME}]*$")
+]
+"""What a file is called, for people: no folder, no control character."""
+
+
+def source_name(name: str) -> str:
+    """Make a `SourceName` of whatever a file is called."""
+    text = name.encode("utf-8", "replace").decode()
+    return re.sub(f"[{_NO_PART_OF_A_NAME}]", "_", text)[:_MOST_OF_A_NAME]
+
 
 class JobRequest(Value):
     """One source and the specs to make of it."""
@@ -28,6 +44,8 @@ class JobRequest(Value):
     source: str
     """``blob:<sha256>`` of an uploaded file, an https or s3 address that the server allows, or a path inside
     a folder that the server allows."""
+    source_name: SourceName = ""
+    """What the source is called where it comes from; shown to people, and part of no identity."""
     specs: tuple[str | Spec, ...] = Field(min_length=1, max_length=200)
     """Words ("heavy rain at night"), preset names, or typed specs."""
     model: str = ""
@@ -68,6 +86,8 @@ class JobStatus(Value):
     model: str = ""
     source: str = ""
     """As it was asked for."""
+    source_name: str = ""
+    """What it is called where it comes from, for people."""
     priority: Priority = "interactive"
     queue_position: int | None = None
     """0 is next; None once it is being worked on."""
@@ -113,6 +133,66 @@ class JobEvent(Value):
     chunk: int = 0
     chunks: int = 1
     seconds_left: float | None = None
+
+    @classmethod
+    def of_step(cls, variant_id: str, spec: str, step: Progress) -> "JobEvent":
+        """Say how far a variant is; the store gives the number."""
+        told = step.model_dump()
+        return cls(id=0, kind="progress", state="running", variant_id=variant_id, spec=spec, **told)
+
+
+BatchState: TypeAlias = Literal["queued", "running", "completed", "failed", "cancelled"]
+
+
+class BatchLine(Value):
+    """One source of a batch."""
+
+    source: str = Field(min_length=1, max_length=4096)
+    """A path inside a folder that the server allows; in a manifest, relative ones start at its folder."""
+    specs: tuple[str, ...] = Field(min_length=1, max_length=200)
+    """Words ("heavy rain at night") or preset names."""
+    labels: str | None = Field(default=None, max_length=4096)
+    calibration: str | None = Field(default=None, max_length=4096)
+    camera: str | None = Field(default=None, max_length=200)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+
+class BatchRequest(Value):
+    """Many sources, and what to make of each: `lines`, or a `manifest` of such lines."""
+
+    lines: tuple[BatchLine, ...] = Field(default=(), max_length=10_000)
+    manifest: str = Field(default="", max_length=4096)
+    """Path of a JSON-lines file inside a folder that the server allows, in place of `lines`."""
+    model: str = ""
+    """World model; empty: the server's default."""
+    runners: int = Field(default=2, ge=1, le=64)
+    """Sources in flight."""
+
+
+class BatchStatus(Value):
+    """What a batch is doing: the state is Ray's, progress is what the catalogue holds."""
+
+    id: str
+    state: BatchState
+    created: str
+    finished: str | None = None
+    model: str
+    sources: int
+    variants_total: int
+    variants_done: int = 0
+    """Made by this batch or before, and specs that have no variant for a reason."""
+    counts: dict[str, int] = {}
+    """Per verdict or reason; sources that could not be opened are ``source_failed:CODE``."""
+    error: dict[str, str] | None = None
+    """``code``, ``message`` and ``hint`` of a failed batch."""
+
+
+class BatchPage(Value):
+    """Batches, newest first."""
+
+    data: tuple[BatchStatus, ...]
+    next: str | None = None
+    """Send it as ``after`` for the next page; None on the last one."""
 
 
 class AuditRequest(Value):

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from serving.config import ServiceConfig
 from serving.http.auth import Gate, Sessions
 from serving.http.backend import Backend
+from serving.http.batches import batches_router
 from serving.http.blobs import blobs_router
 from serving.http.contract import chosen_profile
 from serving.http.files import files_router
@@ -63,6 +64,7 @@ def build_http(config: ServiceConfig, backend: Backend, *, sessions: Sessions | 
     app.add_middleware(RequestLog, figures=figures)
     add_problems(app)
     app.include_router(jobs_router(service))
+    app.include_router(batches_router(service))
     app.include_router(files_router(service))
     app.include_router(variants_router(service))
     app.include_router(blobs_router(service))

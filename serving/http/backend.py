@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from serving.store.audit_log import AuditLog
+from serving.store.batches import Batch, BatchStore
 from serving.store.blobs import BlobStore
 from serving.store.counters import Counters
 from serving.store.database import Database
@@ -14,7 +15,7 @@ from serving.store.readings import Readings
 from worldgen.catalog import Catalog
 from worldgen.datatypes import ModelProfile
 from worldgen.datatypes.digest import Value
-from worldgen.wire import Priority
+from worldgen.wire import BatchState, Priority
 
 
 class Readiness(Value):
@@ -24,6 +25,27 @@ class Readiness(Value):
     why: str = ""
     notes: tuple[str, ...] = ()
     """What is configured and has no effect."""
+
+
+class BatchRun(Value):
+    """What a batch's submission is doing."""
+
+    state: BatchState
+    failed_sources: dict[str, int] = {}
+    error: dict[str, str] | None = None
+
+
+class BatchRunner(Protocol):
+    """Runs `python -m cluster.bulk` somewhere. Its methods are synchronous."""
+
+    def start(self, batch: Batch) -> None:
+        """Submit a batch; one that is submitted already is left alone."""
+
+    def look(self, batch: Batch) -> BatchRun | None:
+        """Say what a submission is doing; None when nobody knows it, as after a restart of Ray."""
+
+    def stop(self, batch: Batch) -> None:
+        """Stop a submission and wait until it has ended; one that has ended is left alone."""
 
 
 class Backend(Protocol):
@@ -36,6 +58,7 @@ class Backend(Protocol):
     blobs: BlobStore
     counters: Counters
     readings: Readings
+    batches: BatchStore
     catalog: Catalog
 
     def enqueue(self, job_id: str, priority: Priority) -> None:
@@ -49,6 +72,13 @@ class Backend(Protocol):
 
     def profiles(self) -> tuple[ModelProfile, ...]:
         """Return the contracts of the world models that are served, the default first."""
+
+    def batch_runner(self) -> BatchRunner:
+        """Return what runs batches.
+
+        Raises:
+            ServiceError: `unsupported` where there is none.
+        """
 
     def readiness(self) -> Readiness:
         """Say whether jobs can be worked on; cheap."""
@@ -72,3 +102,4 @@ class Stores:
         self.blobs = BlobStore(database)
         self.counters = Counters(database)
         self.readings = Readings(database)
+        self.batches = BatchStore(database)

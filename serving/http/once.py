@@ -12,7 +12,6 @@ from serving.store.idempotency import LEASE_SECONDS, Answer, IdempotencyStore
 from worldgen.datatypes import canonical_json
 from worldgen.datatypes.digest import Value
 from worldgen.errors import ServiceError
-from worldgen.wire import JobRequest
 
 _AGAIN_SECONDS: Final = 1.0
 
@@ -41,7 +40,7 @@ class Once:
         self._store = store
         self._giving_back: set[asyncio.Task[None]] = set()
 
-    async def begin(self, turn: Turn, wanted: JobRequest) -> Answer | None:
+    async def begin(self, turn: Turn, wanted: Value) -> Answer | None:
         """Take a key, or get the answer that it already has.
 
         Raises:

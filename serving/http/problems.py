@@ -23,6 +23,7 @@ _SERVICE: Final = {
     "unreachable": 503,
     "timeout": 504,
     "bad_answer": 502,
+    "unsupported": 501,
 }
 _CODES: Final = {
     401: "service.unauthorized",

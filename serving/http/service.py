@@ -52,7 +52,7 @@ class Service:
         self.backend = backend
         self.admission = Admission(config, backend)
         self.streams = 0
-        self._once = Once(backend.idempotency)
+        self.once = Once(backend.idempotency)
 
     async def submit(self, request: Request, wanted: JobRequest, route: str) -> Accepted:
         """Check and accept a request, once per Idempotency-Key.
@@ -63,7 +63,7 @@ class Service:
         """
         key = key_of(request)
         turn = turn_of(request, key.owner, route)
-        known = await self._once.begin(turn, wanted)
+        known = await self.once.begin(turn, wanted)
         if known is not None:
             request.state.job = known.job_id
             return await asyncio.to_thread(self._replayed, known, key)
@@ -71,12 +71,12 @@ class Service:
             checked: Checked = await self.admission.check(wanted, key)
             accepted = await self.admission.accept(checked, key, idempotency_key=turn.name)
         except BaseException as error:
-            await self._once.give_back(turn)
+            await self.once.give_back(turn)
             if isinstance(error, WorldgenError):
                 await self._refused(request, error)
             raise
         first = Answer(status=202, job_id=accepted.status.id, body=accepted.status.model_dump_json())
-        await self._once.finish(turn, first)
+        await self.once.finish(turn, first)
         request.state.job = accepted.status.id
         await self.log(request, "job.submit", accepted.status.id)
         return accepted

@@ -35,11 +35,12 @@ def status_of(row: sa.RowMapping, lines: Sequence[str], queue_position: int | No
     return JobStatus(
         id=row["id"],
         state=row["state"],
-        created=_iso(row["created"]) or "",
-        started=_iso(row["started"]),
-        finished=_iso(row["finished"]),
+        created=iso_of(row["created"]) or "",
+        started=iso_of(row["started"]),
+        finished=iso_of(row["finished"]),
         model=row["model"],
         source=row["source"],
+        source_name=json.loads(row["request"]).get("source_name", ""),
         priority=_PRIORITIES[row["priority"]],
         queue_position=queue_position,
         cancel_requested=row["cancel_requested"],
@@ -53,5 +54,6 @@ def status_of(row: sa.RowMapping, lines: Sequence[str], queue_position: int | No
     )
 
 
-def _iso(seconds: float | None) -> str | None:
+def iso_of(seconds: float | None) -> str | None:
+    """Write seconds since 1970 as ISO 8601 in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -14,7 +14,7 @@ from worldgen.config.words import WORDS
 from worldgen.datatypes import Spec
 from worldgen.errors import ServiceError, SpecError
 from worldgen.report.words import details_of
-from worldgen.wire import JobRequest
+from worldgen.wire import JobRequest, source_name
 
 _EXACT: Final[tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...]] = (
     # Group -> (field, name, unit, step).
@@ -170,6 +170,7 @@ def request_of(form: FormData) -> JobRequest:
         }
         minutes = str(form.get("deadline_minutes", "")).strip()
         deadline = {"deadline_seconds": float(minutes) * 60} if minutes else {}
+        fields["source_name"] = source_name(str(form.get("source_name", "")).strip())
         return JobRequest.model_validate(
             {"source": source, "specs": specs, "seed": seed, **fields, **deadline}
         )

@@ -1,18 +1,29 @@
 """Signing in: a key is exchanged for a cookie that scripts cannot read."""
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from serving.http.problems import Refused
 from serving.web.render import HEADERS
 from serving.web.session import COOKIE, SECONDS
 from serving.web.site import Site
+from serving.web.tries import Tries
 from worldgen.errors import ServiceError
+
+_WRONG_KEYS: Final = 10
+_WRONG_SECONDS: Final = 60.0
 
 
 def add_sign_in(router: APIRouter, site: Site) -> None:
-    """Add `/signin` and `/signout`."""
+    """Add `/signin` and `/signout`.
+
+    An address that has been wrong ten times within a minute has to wait, in each replica of the ingress; who
+    signs in with the right key is not counted.
+    """
+    tries = Tries(_WRONG_KEYS, _WRONG_SECONDS)
 
     @router.get("/signin")
     async def form(request: Request, next: str = "/") -> Response:  # noqa: A002 -- the address's own word
@@ -24,6 +35,11 @@ def add_sign_in(router: APIRouter, site: Site) -> None:
     async def sign_in(request: Request) -> Response:
         form = await request.form(max_files=0, max_fields=4)
         target = own_path(str(form.get("next", "/")))
+        address = request.client.host if request.client else ""
+        if seconds := tries.wait_seconds(address):
+            message = "too many wrong keys came from your address"
+            headers = {"Retry-After": str(seconds)}
+            raise Refused(message, reason="busy", headers=headers, hint=f"try again in {seconds} s")
         try:
             value = await site.backend.sign_in(str(form.get("key", "")).strip())
         except ServiceError as error:
@@ -32,6 +48,7 @@ def add_sign_in(router: APIRouter, site: Site) -> None:
             answer = site.page(request, "signin.html.j2", None, next=target, wrong=error.message)
             answer.status_code = 401
             return answer
+        tries.forgive(address)
         done = RedirectResponse(target, status_code=303, headers=HEADERS)
         done.set_cookie(
             COOKIE,

@@ -95,10 +95,19 @@ def test_a_detector_that_fails_is_the_users_to_mend(drive: Path, tmp_path: Path)
 
 
 def test_the_demo_ends_by_itself_with_a_report(tmp_path: Path) -> None:
-    ended = run("demo", "-o", tmp_path / "demo", "--frames", "6", "--size", "192x108", "--json")
+    words = ("demo", "--no-serve", "-o", tmp_path / "demo", "--frames", "6", "--size", "192x108", "--json")
+    ended = run(*words)
     assert ended.returncode == 0, ended.stderr
     made = answer(ended)
-    assert len(made["variants"]) == 6
+    assert sum(v["model"] == "physics" for v in made["variants"]) == 6
     assert Path(made["report"]).is_file()
-    again = answer(run("demo", "-o", tmp_path / "demo", "--frames", "6", "--size", "192x108", "--json"))
+    assert made["page"] is None
+    again = answer(run(*words))
     assert [v["id"] for v in again["variants"]] == [v["id"] for v in made["variants"]]
+
+
+def test_the_demo_cannot_keep_what_it_does_not_start(tmp_path: Path) -> None:
+    ended = run("demo", "--no-serve", "--keep-serving", "-o", tmp_path / "demo", "--json")
+    assert ended.returncode == 2
+    assert answer(ended)["error"]["code"] == "config.invalid"
+    assert not (tmp_path / "demo").exists()

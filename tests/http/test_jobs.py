@@ -183,3 +183,20 @@ def test_what_is_told_outside(service: Running, clip: Path) -> None:
     assert service.http.get("/v1/models/nope").status_code == 404
     assert service.http.get("/nowhere").json()["code"] == "service.not_found"
     assert service.http.get("/docs").status_code == 404, "it would load scripts from elsewhere"
+
+
+def test_what_a_source_is_called_is_shown_and_changes_nothing(service: Running, clip: Path) -> None:
+    body = {"source": service.upload(clip), "specs": ["dusk"], "seed": 11}
+    first = service.submit({**body, "source_name": "drive 1.mp4"}).json()
+    assert first["source_name"] == "drive 1.mp4"
+    assert service.http.get(f"/v1/jobs/{first['id']}").json()["source_name"] == "drive 1.mp4"
+    again = service.submit({**body, "source_name": "another.mp4"})
+    assert again.json()["id"] == first["id"], "the name is part of the request's identity"
+    made = service.wait(first["id"])["variants"]
+    new = service.submit({**body, "source_name": "third.mp4", "priority": "batch"}).json()
+    assert new["id"] != first["id"]
+    assert [v["id"] for v in service.wait(new["id"])["variants"]] == [v["id"] for v in made]
+    for name in ("/data/drive.mp4", "..\\drive.mp4", "a\nb", "x" * 256):
+        answer = service.submit({**body, "source_name": name})
+        assert answer.status_code == 422, name
+        assert answer.json()["code"] == "service.invalid"

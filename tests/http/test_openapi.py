@@ -57,7 +57,8 @@ def test_the_document_has_examples_and_every_route(fuzzed: Running, clip: Path) 
     for path in (
         "/v1/jobs", "/v1/jobs/{job_id}", "/v1/jobs/{job_id}/cancel", "/v1/jobs/{job_id}/events", "/v1/variants",
         "/v1/variants/{variant_id}", "/v1/variants/{variant_id}/files/{name}", "/v1/variants/{variant_id}/audit",
-        "/v1/blobs/{sha256}", "/v1/blobs/check", "/v1/models", "/v1/videos", "/v1/videos/sync",
+        "/v1/blobs/{sha256}", "/v1/blobs/check", "/v1/batches", "/v1/batches/{batch_id}",
+        "/v1/batches/{batch_id}/cancel", "/v1/models", "/v1/videos", "/v1/videos/sync",
         "/v1/videos/{video_id}", "/v1/videos/{video_id}/content", "/healthz", "/readyz", "/metrics",
     ):  # fmt: skip
         assert path in document["paths"], path

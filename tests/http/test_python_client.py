@@ -32,6 +32,7 @@ def test_submit_follow_save_and_audit(service: Running, tmp_path: Path) -> None:
         assert len(made) == 2
         status = job.wait(progress=False)
         assert status.state == "completed"
+        assert status.source_name == "clip.mp4"
         folders = job.save(tmp_path / "out")
         catalog = Catalog(tmp_path / "out")
         assert sorted(p.folder for p in catalog.entries()) == sorted(folders)

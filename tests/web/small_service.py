@@ -111,6 +111,7 @@ class SmallService:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             model=body.model or self.default_model,
             source=body.source,
+            source_name=body.source_name,
             priority=body.priority,
             queue_position=0,
             variants_total=len(specs),
@@ -123,18 +124,8 @@ class SmallService:
     async def _work(self, job: Job, path: Path, specs) -> None:
         def observe(variant_id, name, event) -> None:
             if isinstance(event, Progress):
-                job.emit(
-                    "progress",
-                    state="running",
-                    variant_id=variant_id,
-                    spec=name,
-                    stage=event.stage,
-                    step=event.step,
-                    steps=event.steps,
-                    chunk=event.chunk,
-                    chunks=event.chunks,
-                    seconds_left=event.seconds_left,
-                )
+                told = JobEvent.of_step(variant_id, name, event).model_dump(exclude={"id", "kind"})
+                job.emit("progress", **told)
                 return
             line = self._line(variant_id, name, event)
             self.owned.setdefault(job.owner, set()).add(variant_id)

@@ -1,5 +1,6 @@
 """The page over the real ingress, in one process: keys, cookie, upload, job, variant, audit."""
 
+import httpx2
 import pytest
 
 from tests.situations_jobs import small_clip
@@ -47,3 +48,23 @@ def test_a_person_with_a_key_gets_from_a_clip_to_an_audit(tmp_path, serve, look)
             assert page.request.get(variant).status == 404
     finally:
         backend.close()
+
+
+def test_wrong_keys_are_slowed_down_by_address(tmp_path, serve):
+    near = pytest.importorskip("serving.near", reason="there is no ingress in one process")
+    from serving.config import ServiceConfig
+    from serving.ingress import build_ingress
+
+    config = ServiceConfig(out=tmp_path / "runs", http={"keys": "on"})
+    config.out.mkdir()
+    backend = near.NearBackend(config)
+    _, token = backend.keys.create("ada", frozenset({"read"}))
+    with serve(build_ingress(config, backend)) as address, httpx2.Client(base_url=address) as client:
+        for _ in range(12):
+            assert client.post("/signin", data={"key": token}).status_code == 303
+        wrong = [client.post("/signin", data={"key": f"wg_{n}"}) for n in range(11)]
+        assert [answer.status_code for answer in wrong] == [401] * 10 + [429]
+        assert 1 <= int(wrong[-1].headers["retry-after"]) <= 60
+        assert "service.busy" in wrong[-1].text
+        assert client.post("/signin", data={"key": token}).status_code == 429, "guessing goes on"
+    backend.close()

@@ -38,9 +38,7 @@ def test_a_clip_is_submitted_watched_and_looked_at(tmp_path, clip, serve, look):
         wait_until(page, "document.querySelectorAll('#chosen .choice').length === 2")
         page.get_by_role("button", name="Submit").click()
         page.wait_for_url("**/jobs/*")
-        assert page.locator("#job h1").inner_text() == "drive 1.mp4", (
-            "this browser knows what the upload was called"
-        )
+        assert page.locator("#job h1").inner_text() == "drive 1.mp4", "an upload keeps its name"
         wait_until(page, "document.getElementById('job').dataset.state === 'completed'", seconds=120)
         assert page.locator("#made .card").count() == 2
         assert page.locator("#made h2").all_inner_texts() == ["fog", "my dusk"]

@@ -15,7 +15,7 @@ from worldgen.config import validated
 from worldgen.config.specs import load_specs, parse_specs
 from worldgen.datatypes import ControlKind, Failure, Spec
 from worldgen.errors import ConfigError, SourceError
-from worldgen.wire import FINAL
+from worldgen.wire import FINAL, VariantLine
 
 _FILES = (".yaml", ".yml", ".json")
 
@@ -102,7 +102,7 @@ def augment_on_server(order: Order, out: Path, *, quiet: bool) -> Augmented:
         )
         made.extend(_followed(job, out, bars))
     by_name = {spec.name: spec for spec in order.specs}
-    failures = tuple(_failure(one, by_name.get(one.spec)) for one in made if not one.files)
+    failures = tuple(failure_of(one.line, by_name.get(one.spec)) for one in made if not one.files)
     for failure in failures:
         catalog.record_failure(failure)
     rank = {spec.identity: index for index, spec in enumerate(order.specs)}
@@ -153,13 +153,14 @@ def _check_clip(order: Order) -> None:
         raise SourceError(message, reason="not_found")
 
 
-def _failure(variant: Variant, spec: Spec | None) -> Failure:
-    code, _, message = variant.message.partition(": ")
+def failure_of(line: VariantLine, spec: Spec | None) -> Failure:
+    """Read why a spec became no variant."""
+    code, _, message = line.message.partition(": ")
     return Failure(
-        id=variant.id,
-        spec=spec or Spec(name=variant.spec, seed=0),
+        id=line.id,
+        spec=spec or Spec(name=line.spec, seed=0),
         code=code if "." in code else "service.failed",
-        message=message or variant.message,
+        message=message or line.message,
     )
 
 

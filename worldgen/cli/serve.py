@@ -39,6 +39,10 @@ def serve_command(
     config: Annotated[
         Path | None, typer.Option(help="A file in place of configs/serving/local.yaml; options go before it.")
     ] = None,
+    batches: Annotated[
+        bool | None,
+        typer.Option("--batches/--no-batches", help="Take batches, too: starts Ray's dashboard for them."),
+    ] = None,
     reload: Annotated[
         bool,
         typer.Option("--reload", help="Start again whenever the code changes; jobs go on. For developers."),
@@ -56,7 +60,7 @@ def serve_command(
         with _extra():
             from serving.config import LOOPBACK
             from serving.local import serve_until_stopped
-        found = _config(config, host, port, out, model, settings, source_root)
+        found = _config(config, host, port, out, model, settings, source_root, batches)
         if found.critic.vlm_endpoint:
             console.print("[yellow]note[/]: critic.vlm_endpoint is not used yet")
         if found.host not in LOOPBACK:
@@ -134,6 +138,7 @@ def _config(
     models: list[str] | None,
     settings: list[str] | None,
     roots: list[Path] | None,
+    batches: bool | None,
 ) -> "ServiceConfig":
     from serving.config import ServiceConfig
     from worldgen.config import find_configs, load_yaml, validated
@@ -144,7 +149,7 @@ def _config(
         message = f"no file {path}"
         raise ConfigError(message, reason="not_found")
     values: dict[str, Any] = load_yaml(path or find_configs() / "serving" / "local.yaml") or {}
-    given = {"host": host, "port": port, "out": out, "source_roots": roots or None}
+    given = {"host": host, "port": port, "out": out, "source_roots": roots or None, "batches": batches}
     values |= {name: value for name, value in given.items() if value is not None}
     if models:
         values["models"] = [{"name": name} for name in models]

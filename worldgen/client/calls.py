@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from worldgen.client.connection import Call
 from worldgen.client.errors import refused
 from worldgen.client.following import follow
-from worldgen.client.http import Http
+from worldgen.client.http import Http, Patience
 from worldgen.client.uploads import Given, Sent, ignore, is_elsewhere, send_all
 from worldgen.datatypes.audit import Audit
 from worldgen.datatypes.profile import ModelProfile
@@ -20,6 +20,9 @@ from worldgen.datatypes.spec import Spec
 from worldgen.errors import ContractError, ServiceError
 from worldgen.wire import (
     AuditRequest,
+    BatchPage,
+    BatchRequest,
+    BatchStatus,
     JobEvent,
     JobPage,
     JobRequest,
@@ -29,11 +32,12 @@ from worldgen.wire import (
     VariantLine,
     VariantPage,
     VariantView,
+    source_name,
 )
 
 Specs: TypeAlias = str | Spec | Sequence[str | Spec]
 
-P = TypeVar("P", JobPage, VariantPage)
+P = TypeVar("P", JobPage, VariantPage, BatchPage)
 
 _PROFILES: TypeAdapter[tuple[ModelProfile, ...]] = TypeAdapter(tuple[ModelProfile, ...])
 
@@ -74,8 +78,11 @@ class Submission:
             return next(sent)
 
         source = named(self.source)
+        given = self.source
+        is_file = self.upload and not isinstance(given, bytes) and not is_elsewhere(given)
         return JobRequest(
             source=source or "",
+            source_name=source_name(Path(str(given)).name) if is_file else "",
             specs=(self.specs,) if isinstance(self.specs, str | Spec) else tuple(self.specs),
             model=self.model,
             seed=self.seed,
@@ -113,6 +120,65 @@ async def cancel(http: Http, job_id: str) -> JobStatus:
 async def jobs(http: Http, *, states: Iterable[JobState] = (), page: int) -> AsyncGenerator[JobStatus]:
     """Yield jobs, newest first, fetching page after page."""
     pages = _pages(http, JobPage, "/v1/jobs", {"limit": page, "state": list(states)})
+    async with aclosing(pages):
+        async for found in pages:
+            for one in found.data:
+                yield one
+
+
+async def submit_batch(http: Http, wanted: BatchRequest) -> BatchStatus:
+    """Submit many sources."""
+    body = wanted.model_dump(mode="json", exclude_none=True)
+    return await http.value(
+        BatchStatus, Call(method="POST", path="/v1/batches", json=body, read_seconds=300.0)
+    )
+
+
+async def batch_status(http: Http, batch_id: str) -> BatchStatus:
+    """Ask how a batch is going."""
+    return await http.value(BatchStatus, Call(method="GET", path=f"/v1/batches/{batch_id}"))
+
+
+async def cancel_batch(http: Http, batch_id: str) -> BatchStatus:
+    """Ask for a batch to be stopped."""
+    call = Call(method="POST", path=f"/v1/batches/{batch_id}/cancel", read_seconds=300.0)
+    return await http.value(BatchStatus, call)
+
+
+async def wait_for_batch(
+    http: Http,
+    batch_id: str,
+    observe: Callable[[BatchStatus], None],
+    *,
+    every_seconds: float,
+    seconds: float | None,
+) -> BatchStatus:
+    """Ask until a batch has ended.
+
+    Raises:
+        ServiceError: `timeout` after `seconds`; the server was out of reach for too long.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+    patience = Patience(http, time.monotonic)
+    while True:
+        try:
+            found = await batch_status(http, batch_id)
+        except ServiceError as error:
+            await patience.endure(error)
+            continue
+        patience.restore()
+        observe(found)
+        if found.finished is not None:
+            return found
+        if deadline is not None and time.monotonic() > deadline:
+            message = f"the batch is {found.state} after {seconds:.0f} s"
+            raise ServiceError(message, reason="timeout")
+        await http.connection.sleep(every_seconds)
+
+
+async def batches(http: Http, *, page: int) -> AsyncGenerator[BatchStatus]:
+    """Yield batches, newest first, fetching page after page."""
+    pages = _pages(http, BatchPage, "/v1/batches", {"limit": page})
     async with aclosing(pages):
         async for found in pages:
             for one in found.data:

@@ -1,12 +1,13 @@
 """The clients: one connection to a server, blocking or asynchronous."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from worldgen.client import calls
+from worldgen.client.batch import AsyncBatch, Batch, batch_request
 from worldgen.client.calls import Specs, Submission
 from worldgen.client.connection import Asynchronous, Blocking, drive, iterate
 from worldgen.client.http import Http
@@ -15,12 +16,41 @@ from worldgen.client.settings import settings
 from worldgen.client.uploads import Given, Sent, ignore, missing_bytes, send_all
 from worldgen.client.variant import AsyncVariant, Variant
 from worldgen.datatypes.profile import ModelProfile
-from worldgen.wire import JobState, Priority
+from worldgen.wire import BatchLine, JobState, Priority
 
 _PAGE = 100
 
 
-class Client:
+class _Connected:
+    """What both clients are told, and know without asking."""
+
+    _kind: ClassVar[type[Blocking] | type[Asynchronous]]
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout_seconds: float = 30.0,
+        retries: int = 4,
+        patience_seconds: float = 120.0,
+    ) -> None:
+        self._settings = settings(
+            url, key, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds
+        )
+        self._http = Http(self._kind(self._settings), self._settings)
+
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        return self._settings.url
+
+    def __repr__(self) -> str:
+        """Show the address, never the key."""
+        return f"{type(self).__name__}({self.url})"
+
+
+class Client(_Connected):
     """A connection to a worldgen server.
 
     Every request that was not answered, or answered with `later`, is sent again with growing, jittered waits;
@@ -37,28 +67,7 @@ class Client:
         ConfigError: `invalid` when the address is none.
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        key: str | None = None,
-        *,
-        timeout_seconds: float = 30.0,
-        retries: int = 4,
-        patience_seconds: float = 120.0,
-    ) -> None:
-        self._settings = settings(
-            url, key, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds
-        )
-        self._http = Http(Blocking(self._settings), self._settings)
-
-    @property
-    def url(self) -> str:
-        """Address of the server."""
-        return self._settings.url
-
-    def __repr__(self) -> str:
-        """Show the address, never the key."""
-        return f"{type(self).__name__}({self.url})"
+    _kind = Blocking
 
     def __enter__(self) -> Self:
         """Use as a context."""
@@ -155,6 +164,39 @@ class Client:
         for view in iterate(calls.variants(self._http, page=_PAGE, filters=filters)):
             yield Variant(self._http, calls.view_line(view))
 
+    def submit_batch(
+        self,
+        lines: Iterable[BatchLine | Mapping[str, Any]] = (),
+        *,
+        manifest: str = "",
+        model: str = "",
+        runners: int = 2,
+    ) -> Batch:
+        """Submit many sources that are in folders which the server allows.
+
+        Args:
+            lines: One per source, such as ``{"source": "/data/a.mp4", "specs": ["fog"]}``.
+            manifest: Path on the server of a JSON-lines file of such lines, in place of `lines`.
+            model: A world model that the server has; empty: its default.
+            runners: Sources in flight.
+
+        Raises:
+            ConfigError: `invalid`: a line that is none, or more than 10,000.
+            RefusedInput: The server cannot use what was given.
+            ServiceError: The server takes no batches, refused, or did not answer.
+        """
+        wanted = batch_request(lines, manifest=manifest, model=model, runners=runners)
+        return Batch(self._http, drive(calls.submit_batch(self._http, wanted)))
+
+    def batch(self, batch_id: str) -> Batch:
+        """Find a batch again."""
+        return Batch(self._http, drive(calls.batch_status(self._http, batch_id)))
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield batches, newest first, as far as you iterate."""
+        for status in iterate(calls.batches(self._http, page=_PAGE)):
+            yield Batch(self._http, status)
+
     def models(self) -> tuple[ModelProfile, ...]:
         """List the contracts of the server's world models."""
         return drive(calls.models(self._http))
@@ -173,31 +215,10 @@ class Client:
         return drive(missing_bytes(self._http, given))
 
 
-class AsyncClient:
+class AsyncClient(_Connected):
     """A connection to a worldgen server, for an asyncio event loop; see `Client` for everything it does."""
 
-    def __init__(
-        self,
-        url: str | None = None,
-        key: str | None = None,
-        *,
-        timeout_seconds: float = 30.0,
-        retries: int = 4,
-        patience_seconds: float = 120.0,
-    ) -> None:
-        self._settings = settings(
-            url, key, timeout_seconds=timeout_seconds, retries=retries, patience_seconds=patience_seconds
-        )
-        self._http = Http(Asynchronous(self._settings), self._settings)
-
-    @property
-    def url(self) -> str:
-        """Address of the server."""
-        return self._settings.url
-
-    def __repr__(self) -> str:
-        """Show the address, never the key."""
-        return f"{type(self).__name__}({self.url})"
+    _kind = Asynchronous
 
     async def __aenter__(self) -> Self:
         """Use as a context."""
@@ -267,6 +288,28 @@ class AsyncClient:
         async with aclosing(calls.variants(self._http, page=_PAGE, filters=filters)) as found:
             async for view in found:
                 yield AsyncVariant(self._http, calls.view_line(view))
+
+    async def submit_batch(
+        self,
+        lines: Iterable[BatchLine | Mapping[str, Any]] = (),
+        *,
+        manifest: str = "",
+        model: str = "",
+        runners: int = 2,
+    ) -> AsyncBatch:
+        """Submit many sources that are in folders which the server allows; see `Client.submit_batch`."""
+        wanted = batch_request(lines, manifest=manifest, model=model, runners=runners)
+        return AsyncBatch(self._http, await calls.submit_batch(self._http, wanted))
+
+    async def batch(self, batch_id: str) -> AsyncBatch:
+        """Find a batch again."""
+        return AsyncBatch(self._http, await calls.batch_status(self._http, batch_id))
+
+    async def batches(self) -> AsyncGenerator[AsyncBatch]:
+        """Yield batches, newest first, as far as you iterate."""
+        async with aclosing(calls.batches(self._http, page=_PAGE)) as found:
+            async for status in found:
+                yield AsyncBatch(self._http, status)
 
     async def models(self) -> tuple[ModelProfile, ...]:
         """List the contracts of the server's world models."""

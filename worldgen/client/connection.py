@@ -85,7 +85,7 @@ class Blocking:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx2.Client(base_url=settings.url, headers=settings.headers, timeout=settings.timeout)
+        self._http = httpx2.Client(**settings.connection)
 
     async def send(self, call: Call) -> httpx2.Response:
         """Send and read the whole answer."""
@@ -116,9 +116,7 @@ class Asynchronous:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx2.AsyncClient(
-            base_url=settings.url, headers=settings.headers, timeout=settings.timeout
-        )
+        self._http = httpx2.AsyncClient(**settings.connection)
 
     async def send(self, call: Call) -> httpx2.Response:
         """Send and read the whole answer."""

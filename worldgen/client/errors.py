@@ -20,6 +20,7 @@ _REASONS: Final = {
     416: "invalid",
     422: "invalid",
     429: "busy",
+    501: "unsupported",
     503: "busy",
     504: "timeout",
 }

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
@@ -33,6 +33,17 @@ class Settings:
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         return headers
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """What a connection is made with. The environment's proxies are for other machines than this one."""
+        is_here = urlsplit(self.url).hostname in ("127.0.0.1", "::1", "localhost")
+        return {
+            "base_url": self.url,
+            "headers": self.headers,
+            "timeout": self.timeout,
+            "trust_env": not is_here,
+        }
 
     @property
     def timeout(self) -> httpx2.Timeout:

@@ -16,12 +16,13 @@ def default_model() -> str:
     Nothing is loaded; without weights torch is not even imported.
     """
     for name in BEST_FIRST:
-        if _has_weights(name) and gpu_gib() >= profile_of(name).memory_gib:
+        if has_weights(name) and gpu_gib() >= profile_of(name).memory_gib:
             return name
     return WITHOUT_WEIGHTS
 
 
-def _has_weights(name: str) -> bool:
+def has_weights(name: str) -> bool:
+    """Whether the weights of a diffusion model are here, whole; they are not loaded."""
     from worldgen.models.cosmos3.settings import settings_of
     from worldgen.weights import find
 

@@ -128,7 +128,6 @@ async function upload(file) {
   const sha256 = await sha256Of(file);
   const { missing, received } = await whatIsThere(sha256);
   if (missing.includes(sha256)) await put(file, sha256, received?.[sha256] || 0);
-  rememberBlob(sha256, file.name);
   return `blob:${sha256}`;
 }
 
@@ -149,6 +148,7 @@ form.addEventListener("submit", async (event) => {
   if (!clip && !$("source").value.trim()) { refuse("Choose a clip, or name an address or a path."); $("file").focus(); return; }
   if (!chosenValues().length) { refuse("Choose at least one condition."); $("words").focus(); return; }
   $("go").disabled = true;
+  form.elements.namedItem("source_name").value = clip?.name || "";
   try {
     for (const input of form.querySelectorAll("input[type=file]")) {
       const [file] = input.files;

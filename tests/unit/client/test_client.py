@@ -257,3 +257,14 @@ def test_the_client_loads_nothing_heavy() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     print(ended.stderr)
     assert ended.stdout.strip() == "[]"
+
+
+def test_a_proxy_of_the_environment_is_for_other_machines(
+    server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Client(server.url, retries=0) as client:
+        assert client.models()
