@@ -23,6 +23,8 @@ _ENVIRONMENT: Final = {
     # Auth off is Ray's control plane on the loopback only; the service is reached through the ingress.
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Replicas are the service: Ray starts its workers at nice 15, as if whatever else runs here came first.
+    "RAY_worker_niceness": "0",
     # The proxy needs more than Ray's five seconds to start on a machine of two busy cores, and is killed.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
