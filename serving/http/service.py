@@ -12,6 +12,7 @@ from serving.http.admission import Accepted, Admission, Checked
 from serving.http.auth import key_of
 from serving.http.backend import Backend
 from serving.http.problems import Refused
+from serving.http.statuses import Statuses
 from serving.store.idempotency import Answer
 from serving.store.keys import Key
 from worldgen.datatypes import canonical_json
@@ -53,6 +54,7 @@ class Service:
         self.config = config
         self.backend = backend
         self.admission = Admission(config, backend)
+        self.statuses = Statuses(backend.jobs)
         self.streams = 0
 
     async def submit(self, request: Request, wanted: JobRequest, route: str) -> Accepted:

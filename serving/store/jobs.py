@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -15,6 +15,15 @@ from worldgen.wire import FINAL, JobEvent, JobPage, JobRequest, JobState, JobSta
 
 SAME_FOR_SECONDS: Final = 24 * 3600
 """How long a request with the same fingerprint is the same job."""
+
+
+class JobVersion(NamedTuple):
+    """What changes whenever a job's status does, but for its place among those that wait."""
+
+    state: JobState
+    attempt: int
+    last_event: int
+    cancel_requested: bool
 
 
 StopReason: TypeAlias = Literal["cancelled", "expired", "lost"]
@@ -96,6 +105,23 @@ class JobStore:
         """
         with self.database.read() as connection:
             return _statuses(connection, [_row(connection, job_id, owner)])[0]
+
+    def version(self, job_id: str, *, owner: str | None = None) -> JobVersion:
+        """Say whether a job's status has changed, by one small row.
+
+        Raises:
+            ServiceError: `not_found`, also for a job of another owner. None sees all.
+        """
+        query = sa.select(JOBS.c.state, JOBS.c.attempt, JOBS.c.last_event, JOBS.c.cancel_requested)
+        query = query.where(JOBS.c.id == job_id)
+        if owner is not None:
+            query = query.where(JOBS.c.owner == owner)
+        with self.database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            message = f"no job {job_id!r}"
+            raise ServiceError(message, reason="not_found")
+        return JobVersion(*row)
 
     def owner(self, job_id: str) -> str:
         """Say whose a job is.
