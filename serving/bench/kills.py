@@ -77,8 +77,9 @@ def measure(full: bool) -> tuple[dict[str, dict[str, Any]], str]:
         },
     }
     for stage in dict.fromkeys(stage for stage, _ in killed.resumed):
-        slowest = max(s for at, s in killed.resumed if at == stage)
-        figures[f"resume_seconds[{stage}]"] = {"value": slowest, "unit": "s", "goal": "<= 30"}
+        seconds = [s for at, s in killed.resumed if at == stage]
+        unit = f"s, slowest of {len(seconds)}"
+        figures[f"resume_seconds[{stage}]"] = {"value": max(seconds), "unit": unit, "goal": "<= 30"}
     return (
         figures,
         f"{len(killed.resumed)} kills by SIGKILL over {jobs} jobs of {len(SPECS)} variants, fake model",
