@@ -8,6 +8,8 @@ from pydantic import Field
 from serving.bench.dataset import DatasetName
 from worldgen.config import validated
 from worldgen.datatypes.digest import Value
+from worldgen.models.build import profile_of
+from worldgen.models.parameters import read_parameters
 
 
 class ServeOptions(Value):
@@ -32,5 +34,8 @@ def options_of(given: dict[str, Any]) -> ServeOptions:
 
     Raises:
         ConfigError: `invalid`: a value that is not allowed, with what is.
+        ContractError: `unknown_model`.
     """
-    return validated(ServeOptions, **{name: value for name, value in given.items() if value is not None})
+    found = validated(ServeOptions, **{name: value for name, value in given.items() if value is not None})
+    profile_of(found.model, read_parameters(list(found.parameters)))
+    return found

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ class _Slow(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"ok")
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -155,7 +156,7 @@ class TestMemory:
         }
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc")
 class TestProcesses:
     def test_a_child_is_found_with_its_memory_and_time(self) -> None:
         code = "import time; held = bytearray(64 << 20); print('up', flush=True); time.sleep(60)"
