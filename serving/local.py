@@ -118,16 +118,34 @@ def _start_ray(cpus: int) -> None:
     import ray
 
     for time_ in range(1, _TIMES + 1):
+        before = _children()
         try:
             ray.init(
                 include_dashboard=False, log_to_driver=False, num_cpus=cpus, object_store_memory=256 << 20
             )
         except Exception as error:
             ray.shutdown()
+            _end(_children() - before)
             if time_ == _TIMES or "timed out during startup" not in str(error):
                 raise
         else:
             return
+
+
+def _children() -> set[Any]:
+    import psutil  # Ray brings it
+
+    return set(psutil.Process().children(recursive=True))
+
+
+def _end(processes: set[Any]) -> None:
+    """End what a start that failed has left: it would take the next one's processor time."""
+    import psutil
+
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10.0)
 
 
 def _cpus(config: ServiceConfig) -> int:
