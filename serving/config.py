@@ -81,8 +81,8 @@ class RunnerConfig(_Section):
     """Jobs of each priority that all runners together work on for one key at once."""
     variants_in_flight: int = Field(default=2, ge=1)
     """Of one job: judging one overlaps generating the next."""
-    poll_seconds: float = Field(default=0.5, gt=0)
-    """How often a runner with room looks for a job."""
+    poll_seconds: float = Field(default=0.1, gt=0)
+    """How often a runner looks for an interactive job; for a batch job five times more rarely."""
     beat_seconds: float = Field(default=1.0, gt=0)
     dead_after_seconds: float = Field(default=10.0, gt=0)
     """A runner that has been silent for this long is dead: another takes over its jobs."""

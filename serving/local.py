@@ -26,6 +26,8 @@ _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # A raylet needs more than Ray's thirty seconds to start there.
     "RAY_raylet_start_wait_time_s": "120",
+    # Replicas are the service: Ray starts its workers at nice 15, as if whatever else runs here came first.
+    "RAY_worker_niceness": "0",
     # The proxy needs more than Ray's five seconds to start on a machine of two busy cores, and is killed.
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
@@ -160,6 +162,7 @@ def _start_ray(cpus: int, *, dashboard: bool) -> None:
     import ray
 
     for time_ in range(1, _TIMES + 1):
+        before = _children()
         try:
             ray.init(
                 # One of our own, whatever other Ray this machine has.
@@ -172,6 +175,7 @@ def _start_ray(cpus: int, *, dashboard: bool) -> None:
             )
         except Exception as error:
             ray.shutdown()
+            _end(_children() - before)
             if time_ == _TIMES or "timed out during startup" not in str(error):
                 message = f"Ray cannot be started here: {' '.join(str(error).split())[:400]}"
                 raise ServiceError(message, reason="failed") from error
@@ -192,6 +196,22 @@ def _start_serve(config: ServiceConfig) -> None:
                 raise
         else:
             return
+
+
+def _children() -> set[Any]:
+    import psutil  # Ray brings it
+
+    return set(psutil.Process().children(recursive=True))
+
+
+def _end(processes: set[Any]) -> None:
+    """End what a start that failed has left: it would take the next one's processor time."""
+    import psutil
+
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10.0)
 
 
 def _cpus(config: ServiceConfig) -> int:

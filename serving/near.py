@@ -20,6 +20,7 @@ from serving.http.backend import BatchRunner, Readiness, Stores
 from serving.http.logs import LOGGER, log_json
 from serving.store.counters import counted
 from serving.store.database import Database
+from serving.thinning import Thinning
 from worldgen.assembly import Assembly, publish, specs_of
 from worldgen.catalog import Catalog
 from worldgen.datatypes import Failure, ModelProfile, Outcome, Progress, Source, Spec, Variant
@@ -162,7 +163,7 @@ class _Job:
         self._backend, self._assembly, self._leave = backend, assembly, leave
         self._id, self._attempt = job_id, attempt
         self._addresses = Addresses(config)
-        self._told = 0.0
+        self._thinning = Thinning(_PROGRESS_SECONDS)
         self._names: dict[str, Spec] = {}
 
     async def make(self) -> None:
@@ -215,10 +216,8 @@ class _Job:
             raise _Stopped(None if why == "lost" else why)
 
     def _report(self, variant_id: str, step: Progress) -> None:
-        now = time.monotonic()
-        if step.step < step.steps and now - self._told < _PROGRESS_SECONDS:
+        if not self._thinning.tells(step):
             return
-        self._told = now
         self._emit(JobEvent.of_step(variant_id, self._names[variant_id].name, step))
 
     def _finish(self, outcome: Outcome) -> None:

@@ -3,19 +3,26 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from serving.config import ServiceConfig
 from serving.gpu_memory import GpuReporter
 from serving.remote import RemoteSteps, mark_of
 from serving.runner import Runner
+from serving.thinning import Thinning
 from worldgen.assembly import Worker
 from worldgen.datatypes import Candidate, GenerationPlan, Progress
 from worldgen.media.failpoint import failpoint
 
+_TOLD_SECONDS: Final = 0.1
+"""Between two steps that leave a generator; the runner thins further what it writes."""
+
 
 class Generator(Worker):
     """Generates, one at a time, and marks in the scratch folder what it is at.
+
+    Every step that is told is a message between processes, so few are: a frame of physics takes less than
+    the message does.
 
     Cancelling the remote stream reaches this replica and no other, but returns before the model has been
     left. The mark says when that was: it is a file, because a second call may reach another replica.
@@ -42,11 +49,13 @@ class Generator(Worker):
         """Stream a generation."""
         mark = mark_of(self._scratch, plan.attempt_id)
         mark.touch()
+        thinning = Thinning(_TOLD_SECONDS)
         try:
             async with aclosing(super().generate(plan)) as stream:
                 async for event in stream:
                     failpoint("generator.step" if isinstance(event, Progress) else "generator.candidate")
-                    yield event
+                    if isinstance(event, Candidate) or thinning.tells(event):
+                        yield event
         finally:
             mark.unlink(missing_ok=True)
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Final
 
 from serving.store.jobs import JobStore
+from serving.thinning import Thinning
 from worldgen.datatypes import Progress
 from worldgen.errors import ServiceError
 from worldgen.wire import JobEvent, JobState, VariantLine
@@ -37,7 +37,7 @@ class Reporter:
         self._lost = lost
         self._is_lost = False
         self._state: JobState = "queued"
-        self._told = 0.0
+        self._thinning = Thinning(_EVERY_SECONDS)
         self._events: asyncio.Queue[JobEvent] = asyncio.Queue()
         self._writer = asyncio.get_running_loop().create_task(self._write())
 
@@ -50,10 +50,8 @@ class Reporter:
     def progress(self, variant_id: str, spec: str, step: Progress) -> None:
         """Say how far a variant is; returns at once."""
         self.state("running")
-        now = time.monotonic()
-        if step.step != step.steps and now - self._told < _EVERY_SECONDS:
+        if not self._thinning.tells(step):
             return
-        self._told = now
         self._events.put_nowait(JobEvent.of_step(variant_id, spec, step))
 
     async def variant(self, line: VariantLine) -> None:

@@ -7,7 +7,7 @@ is begun again, and finds in the catalogue what was published already.
 
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from serving.config import ServiceConfig
 from serving.queue import APPLICATION_VERSION, WORKFLOW, queue_name, refuse_pickles
@@ -16,6 +16,9 @@ from worldgen.errors import ServiceError
 
 Journalled: TypeAlias = dict[str, Any]
 """What a step returns: JSON. With a key ``ended`` the job is over, in that state."""
+
+_BATCH_POLLS: Final = 5
+"""Nobody waits for a batch job: its queue is looked into so many times more rarely."""
 
 _log = logging.getLogger("worldgen.serving")
 
@@ -74,12 +77,13 @@ class Durable:
             return self._work(job_id, take)
 
         DBOS.launch()
-        for priority in ("interactive", "batch"):
+        seconds = config.runner.poll_seconds
+        for priority, every in (("interactive", seconds), ("batch", _BATCH_POLLS * seconds)):
             DBOS.register_queue(
                 queue_name(config.name, priority),
                 worker_concurrency=config.runner.jobs_each,
                 partition_concurrency=config.runner.jobs_per_owner,
-                polling_interval_sec=config.runner.poll_seconds,
+                polling_interval_sec=every,
                 on_conflict="always_update",
             )
 

@@ -1,15 +1,10 @@
 """Kills: a real service under load, and processes of it that die at named places. Nothing may be lost."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,10 +12,10 @@ from typing import Any, Final
 import httpx2
 import numpy as np
 
+from serving.bench.server import Served, served
 from serving.config import ServiceConfig
 from serving.store import Database, JobStore
 from worldgen.catalog import Catalog
-from worldgen.errors import ServiceError
 from worldgen.media.failpoint import FILE_VARIABLE
 from worldgen.media.video import sha256_of, write_video
 from worldgen.wire import FINAL
@@ -42,7 +37,6 @@ STAGES: Final = (
 """Where processes die, in turn: between upload and commit first."""
 
 SPECS: Final = ("fog 80 m", "heavy rain")
-_START_SECONDS: Final = 600.0
 _IDLE_SECONDS: Final = 300.0
 
 
@@ -65,8 +59,9 @@ def measure(full: bool) -> tuple[dict[str, dict[str, Any]], str]:
         ServiceError: The service did not start.
     """
     jobs, kills = (100, 50) if full else (10, 3)
-    with tempfile.TemporaryDirectory(prefix="worldgen-kills-") as name, _serving(Path(name)) as (url, out):
-        ids = [_submit(url, out, seed) for seed in range(jobs)]
+    with tempfile.TemporaryDirectory(prefix="worldgen-kills-") as name, _serving(Path(name)) as service:
+        out = service.out
+        ids = [_submit(service.url, out, seed) for seed in range(jobs)]
         store = JobStore(Database(ServiceConfig(out=out).database_url))
         killed = _kill(store, out / "failpoint", kills)
         lost = _wait(store, ids)
@@ -82,8 +77,9 @@ def measure(full: bool) -> tuple[dict[str, dict[str, Any]], str]:
         },
     }
     for stage in dict.fromkeys(stage for stage, _ in killed.resumed):
-        slowest = max(s for at, s in killed.resumed if at == stage)
-        figures[f"resume_seconds[{stage}]"] = {"value": slowest, "unit": "s", "goal": "<= 30"}
+        seconds = [s for at, s in killed.resumed if at == stage]
+        unit = f"s, slowest of {len(seconds)}"
+        figures[f"resume_seconds[{stage}]"] = {"value": max(seconds), "unit": unit, "goal": "<= 30"}
     return (
         figures,
         f"{len(killed.resumed)} kills by SIGKILL over {jobs} jobs of {len(SPECS)} variants, fake model",
@@ -156,42 +152,7 @@ def _submit(url: str, out: Path, seed: int) -> str:
     return str(answer.json()["id"])
 
 
-@contextmanager
-def _serving(folder: Path) -> Iterator[tuple[str, Path]]:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    out, url = folder / "runs", f"http://127.0.0.1:{port}"
-    out.mkdir()
-    command = [sys.executable, "-m", "worldgen", "serve", "--port", str(port), "-o", str(out)]
-    command += ["--model", "fake", "--set", "steps=4", "--set", "chunks=1", "--set", "step_seconds=0.2"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, FILE_VARIABLE: str(out / "failpoint")},
-        )
-    try:
-        _until_ready(url, process, folder / "log")
-        yield url, out
-    finally:
-        process.terminate()
-        try:
-            process.wait(120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        shutil.rmtree(out / "scratch", ignore_errors=True)
-
-
-def _until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            if httpx2.get(f"{url}/readyz", timeout=30).status_code == 200:
-                return
-        except httpx2.TransportError:
-            pass
-        time.sleep(0.5)
-    message = f"the service did not start: {log.read_text()[-1000:]}"
-    raise ServiceError(message, reason="unreachable")
+def _serving(folder: Path) -> AbstractContextManager[Served]:
+    fake = ("--model", "fake", "--set", "steps=4", "--set", "chunks=1", "--set", "step_seconds=0.2")
+    trap = {FILE_VARIABLE: str(folder / "runs" / "failpoint")}
+    return served(folder, *fake, environment=trap)

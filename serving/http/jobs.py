@@ -76,9 +76,10 @@ def jobs_router(service: Service) -> APIRouter:
         owner = key_of(request).sees
         return await asyncio.to_thread(jobs.page, owner=owner, after=cursor, limit=limit, states=states)
 
-    @router.get("/{job_id}", summary="Say what a job is doing")
-    async def status(request: Request, job_id: str) -> JobStatus:
-        return await service.job(request, job_id)
+    @router.get("/{job_id}", response_model=JobStatus, summary="Say what a job is doing")
+    async def status(request: Request, job_id: str) -> Response:
+        checked, owner = job_id_of(job_id), key_of(request).sees
+        return await asyncio.to_thread(service.statuses.answer, checked, owner, request.headers)
 
     @router.post("/{job_id}/cancel", summary="Stop a job")
     async def cancel(request: Request, job_id: str) -> JobStatus:

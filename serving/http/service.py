@@ -12,6 +12,7 @@ from serving.http.admission import Accepted, Admission, Checked
 from serving.http.auth import key_of
 from serving.http.backend import Backend
 from serving.http.once import Once, turn_of
+from serving.http.statuses import Statuses
 from serving.store.idempotency import Answer
 from serving.store.keys import Key
 from worldgen.errors import ServiceError, WorldgenError
@@ -51,6 +52,7 @@ class Service:
         self.config = config
         self.backend = backend
         self.admission = Admission(config, backend)
+        self.statuses = Statuses(backend.jobs)
         self.streams = 0
         self.once = Once(backend.idempotency)
 

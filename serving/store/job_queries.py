@@ -1,18 +1,28 @@
 """Questions about jobs: nothing is changed by asking."""
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
 from serving.store.database import Database
 from serving.store.job_rows import row_of, same_row, statuses_of
 from serving.store.tables import EVENTS, JOBS, TABLES, VARIANTS, VERSION
+from worldgen.errors import ServiceError
 from worldgen.wire import FINAL, JobEvent, JobPage, JobRequest, JobState, JobStatus
 
 SAME_FOR_SECONDS: Final = 24 * 3600
 """How long a request with the same fingerprint is the same job."""
 
 StopReason: TypeAlias = Literal["cancelled", "expired", "lost"]
+
+
+class JobVersion(NamedTuple):
+    """What changes whenever a job's status does, but for its place among those that wait."""
+
+    state: JobState
+    attempt: int
+    last_event: int
+    cancel_requested: bool
 
 
 class JobQueries:
@@ -34,6 +44,23 @@ class JobQueries:
         """
         with self.database.read() as connection:
             return statuses_of(connection, [row_of(connection, job_id, owner)])[0]
+
+    def version(self, job_id: str, *, owner: str | None = None) -> JobVersion:
+        """Say whether a job's status has changed, by one small row.
+
+        Raises:
+            ServiceError: `not_found`, also for a job of another owner. None sees all.
+        """
+        query = sa.select(JOBS.c.state, JOBS.c.attempt, JOBS.c.last_event, JOBS.c.cancel_requested)
+        query = query.where(JOBS.c.id == job_id)
+        if owner is not None:
+            query = query.where(JOBS.c.owner == owner)
+        with self.database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            message = f"no job {job_id!r}"
+            raise ServiceError(message, reason="not_found")
+        return JobVersion(*row)
 
     def owner(self, job_id: str) -> str:
         """Say whose a job is.

@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -18,21 +18,35 @@ BENCHES = {
     "engine": "worldgen.bench.engine",
     "kills": "serving.bench.kills",
     "physics": "worldgen.bench.physics",
+    "serve": "serving.bench.serve",
 }
-"""Name -> module with ``measure(full: bool) -> tuple[Figures, str]`` (figures, what was sampled)."""
+"""Name -> module with ``measure(full: bool) -> tuple[Figures, str]`` (figures, what was sampled).
+
+That of the service takes options beside, and returns a third thing: series, by name.
+"""
+
+WITH_OPTIONS = frozenset({"serve"})
 
 
-def run_bench(name: str, *, full: bool) -> dict[str, Any]:
-    """Measure, and say on what and when."""
-    measure: Callable[[bool], tuple[Figures, str]] = import_module(BENCHES[name]).measure
+def run_bench(name: str, *, full: bool, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Measure, and say on what and when.
+
+    Args:
+        name: Of `BENCHES`.
+        full: The whole figure, not a sample of it.
+        options: For a bench of `WITH_OPTIONS`.
+    """
+    measure: Callable[..., tuple[Figures, str] | tuple[Figures, str, dict[str, Any]]]
+    measure = import_module(BENCHES[name]).measure
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    figures, samples = measure(full)
+    figures, samples, *series = measure(full, **(options or {}))
     return {
         "figures": figures,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "commit": _commit(),
         "started": started,
         "samples": samples,
+        **(series[0] if series else {}),
     }
 
 

@@ -6,24 +6,53 @@ import typer
 from rich.table import Table
 
 from worldgen.cli.output import JsonOption, console, print_json, reporting
+from worldgen.cli.parameters import SetOption
 from worldgen.errors import ConfigError
 
 
 def bench_command(
-    name: Annotated[str, typer.Argument(help="physics, critic, engine, embedded or kills.")],
+    name: Annotated[str, typer.Argument(help="physics, critic, engine, embedded, serve or kills.")],
     full: Annotated[
         bool, typer.Option("--full", help="The whole figure, not the sample that fits in a minute.")
     ] = False,
+    dataset: Annotated[
+        str | None, typer.Option(help="serve: jobs of the load run, random (when not set) or carla18.")
+    ] = None,
+    request_rate: Annotated[
+        float | None, typer.Option(help="serve: jobs per second, Poisson; inf, all at once, when not set.")
+    ] = None,
+    max_concurrency: Annotated[
+        int | None, typer.Option(help="serve: jobs under way at once; 4 when not set.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="serve: world model; physics when not set.")] = None,
+    settings: SetOption = None,
+    soak: Annotated[
+        float | None,
+        typer.Option(help="serve: a mixed load for so many minutes, and the memory of every process."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure and print figures with their unit and goal."""
-    from worldgen.bench import BENCHES, run_bench
+    from worldgen.bench import BENCHES, WITH_OPTIONS, run_bench
+
+    given = {
+        "dataset": dataset,
+        "request_rate": request_rate,
+        "max_concurrency": max_concurrency,
+        "model": model,
+        "parameters": tuple(settings) if settings else None,
+        "soak_minutes": soak,
+    }
+    options = {option: value for option, value in given.items() if value is not None}
 
     with reporting(as_json):
         if name not in BENCHES:
             message = f"no bench {name!r}; there are: {', '.join(sorted(BENCHES))}"
             raise ConfigError(message, reason="not_found")
-        result = run_bench(name, full=full)
+        if options and name not in WITH_OPTIONS:
+            message = f"{', '.join(options)}: options of bench serve; {name} has none"
+            raise ConfigError(message, reason="invalid")
+        result = run_bench(name, full=full, options=options)
     if as_json:
         print_json(result)
         return
