@@ -13,6 +13,7 @@ from serving.config import ServiceConfig
 from serving.queue import APPLICATION_VERSION, WORKFLOW, queue_name, refuse_pickles
 from serving.store.database import keep_wal
 from worldgen.errors import ServiceError
+from worldgen.wire import Priority
 
 Journalled: TypeAlias = dict[str, Any]
 """What a step returns: JSON. With a key ``ended`` the job is over, in that state."""
@@ -78,7 +79,8 @@ class Durable:
 
         DBOS.launch()
         seconds = config.runner.poll_seconds
-        for priority, every in (("interactive", seconds), ("batch", _BATCH_POLLS * seconds)):
+        polls: dict[Priority, float] = {"interactive": seconds, "batch": _BATCH_POLLS * seconds}
+        for priority, every in polls.items():
             DBOS.register_queue(
                 queue_name(config.name, priority),
                 worker_concurrency=config.runner.jobs_each,
