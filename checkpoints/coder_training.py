@@ -32,14 +32,22 @@ class CoderTask:
         shards: Scenes to learn.
         held_out: Scenes to be examined on.
         device: Where.
+        begun: A VAE that was taught level by level, to go on from.
     """
 
     name = "coder"
 
-    def __init__(self, recipe: Recipe, shards: Shards, held_out: Shards, device: torch.device) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        shards: Shards,
+        held_out: Shards,
+        device: torch.device,
+        begun: "AutoencoderKLWan | None" = None,
+    ) -> None:
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed)
-            self.network: AutoencoderKLWan = make_coder(recipe.coder).to(device)
+            self.network: AutoencoderKLWan = (begun or make_coder(recipe.coder)).to(device)
         self.steps = recipe.coder.training
         self._recipe = recipe.coder
         self._shards = shards
@@ -86,17 +94,25 @@ class CoderTask:
         """Give held-out clips back: signal-to-noise ratio and edges, by kind."""
         found: dict[str, list[float]] = {}
         for item, frames in self._watched:
-            made = round_trip(self.network, frames, self._device)
+            made = self._back(frames)
             found.setdefault(f"psnr_{_kind(item)}", []).append(psnr(made, frames))
             if item.made_by == "own":
                 found.setdefault("edge_f1", []).append(edge_f1(edges_of(made), edges_of(frames)))
         return {name: float(np.mean(values)) for name, values in found.items()}
 
+    def round_trip(self, pixels: Tensor) -> Tensor:
+        """Run pixels there and back."""
+        return decode(self.network, encode(self.network, pixels))
+
+    def _back(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        kind = next(self.network.parameters()).dtype
+        return np.asarray(frames_of(self.round_trip(pixels_of([frames], self._device).to(kind)))[0])
+
     def show(self, path: Path) -> None:
         """Draw the last frame of held-out clips above what came back."""
         true, made = [], []
         for item, frames in self._watched[:8]:
-            back = round_trip(self.network, frames, self._device)
+            back = self._back(frames)
             true.append((f"{_kind(item)} {item.label}", frames[-1]))
             made.append((f"{psnr(back, frames):.1f} dB", back[-1]))
         sheet(path, [true[:4], made[:4], true[4:8], made[4:8]] if len(true) > 4 else [true, made])

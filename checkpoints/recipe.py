@@ -87,6 +87,10 @@ class CoderRecipe(Value):
     decoder_width: Positive = 48
     multipliers: tuple[int, int, int] = (1, 2, 2)
     blocks: Positive = 1
+    outer: Steps | None = None
+    """Of the outer level alone, first. None: the network is taught whole from the start."""
+    inner: Steps | None = None
+    """Of the inner level alone, between."""
     training: Steps
     finishing: Steps | None = None
     """Of the decoder alone, with the encoder as it is: latents stay what they were. None: not done."""

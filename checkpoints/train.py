@@ -1,7 +1,8 @@
 """Make the small model: `python -m checkpoints.train all --recipe checkpoints/small16.yaml --run runs/small`.
 
-Stages, in order: data, coder, tokenizer, latents, flow, probe, decoder, export, evaluate. Each goes on where
-it stopped, so the same command may be given again after a kill, or with `--minutes` in several sittings.
+Stages, in order: data, outer, inner, coder, tokenizer, latents, flow, probe, decoder, export, evaluate. Each
+goes on where it stopped, so the same command may be given again after a kill, or with `--minutes` in several
+sittings.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from checkpoints.figures import curves
 from checkpoints.flow import make_flow
 from checkpoints.flow_training import FlowTask
 from checkpoints.latents import Latents, encode_all
+from checkpoints.levels import InnerTask, Levels, OuterTask
 from checkpoints.loop import STATE, Numbers, Task, load_into, read_log, read_state, train
 from checkpoints.probe import ProbeTask
 from checkpoints.recipe import Recipe, read_recipe
@@ -75,6 +77,8 @@ class Run:
         """By name, in order."""
         return {
             "data": self.data,
+            "outer": self.outer,
+            "inner": self.inner,
             "coder": self.coder,
             "tokenizer": self.tokenizer,
             "latents": self.latents,
@@ -94,9 +98,25 @@ class Run:
         ):
             say(f"scene {seed} rendered, {count} in {time.perf_counter() - started:.0f} s")
 
+    def outer(self) -> None:
+        """Teach the outer level of the VAE, if the recipe says so."""
+        if self.recipe.coder.outer is None:
+            say("outer: not in this recipe")
+            return
+        self._train(OuterTask(self.recipe, self.shards(), self.held_out(), self.device))
+
+    def inner(self) -> None:
+        """Teach the inner level of the VAE, if the recipe says so."""
+        if self.recipe.coder.inner is None:
+            say("inner: not in this recipe")
+            return
+        levels = self._levels("outer")
+        self._train(InnerTask(self.recipe, self.shards(), self.held_out(), self.device, levels))
+
     def coder(self) -> None:
         """Teach the VAE."""
-        self._train(CoderTask(self.recipe, self.shards(), self.held_out(), self.device))
+        begun = None if self.recipe.coder.inner is None else self._levels("inner").vae
+        self._train(CoderTask(self.recipe, self.shards(), self.held_out(), self.device, begun))
 
     def tokenizer(self) -> None:
         """Make the tokenizer."""
@@ -200,6 +220,12 @@ class Run:
         path = self._state(stage)
         load_into(vae, read_state(path)[0], path)
         return vae
+
+    def _levels(self, stage: str) -> Levels:
+        levels = Levels(make_coder(self.recipe.coder))
+        path = self._state(stage)
+        load_into(levels, read_state(path)[0], path)
+        return levels
 
     def finished_tokenizer(self) -> Any:  # noqa: ANN401 -- of transformers
         """Load the tokenizer."""

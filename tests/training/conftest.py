@@ -30,6 +30,6 @@ def recipe() -> Recipe:
 def run(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Run:
     """Return a run that is finished up to the export."""
     made = Run(tmp_path_factory.mktemp("run"), recipe, device=CPU)
-    for name in ("data", "coder", "tokenizer", "latents", "flow", "probe", "export"):
+    for name in ("data", "outer", "inner", "coder", "tokenizer", "latents", "flow", "probe", "export"):
         made.stages[name]()
     return made

@@ -18,6 +18,7 @@ from checkpoints.descent import Descent, has_rank, orthogonal
 from checkpoints.flow import Situation, make_flow, velocity
 from checkpoints.flow_training import FlowTask
 from checkpoints.latents import Latents
+from checkpoints.levels import InnerTask, Levels, OuterTask
 from checkpoints.loop import STATE, Chance, Task, rate_at, read_log, train
 from checkpoints.probe import GROUPS, ProbeTask, Reading, groups_of
 from checkpoints.recipe import Recipe, Steps
@@ -32,7 +33,11 @@ CPU = torch.device("cpu")
 def _task(run: Run, name: str) -> Task:
     shards, held_out = run.shards(), run.held_out()
     if name == "coder":
-        return CoderTask(run.recipe, shards, held_out, CPU)
+        return CoderTask(run.recipe, shards, held_out, CPU, run._levels("inner").vae)
+    if name == "outer":
+        return OuterTask(run.recipe, shards, held_out, CPU)
+    if name == "inner":
+        return InnerTask(run.recipe, shards, held_out, CPU, run._levels("outer"))
     if name == "probe":
         return ProbeTask(run.recipe, shards, held_out, CPU)
     latents = Latents(run.folder / "latents", (*shards.seeds, *held_out.seeds))
@@ -180,7 +185,7 @@ def test_rates_rise_stay_and_fall() -> None:
     assert all(a >= b for a, b in itertools.pairwise(rates[70:]))
 
 
-@pytest.mark.parametrize("name", ["coder", "flow", "probe"])
+@pytest.mark.parametrize("name", ["outer", "inner", "coder", "flow", "probe"])
 def test_steps_lower_the_loss(run: Run, name: str) -> None:
     task = _task(run, name)
     down = Descent(
@@ -202,7 +207,7 @@ def test_steps_lower_the_loss(run: Run, name: str) -> None:
     assert losses[-1] < 0.97 * losses[0]
 
 
-@pytest.mark.parametrize("name", ["coder", "flow", "probe"])
+@pytest.mark.parametrize("name", ["outer", "inner", "coder", "flow", "probe"])
 def test_a_run_that_stopped_goes_on_as_if_it_never_had(run: Run, tmp_path: Path, name: str) -> None:
     whole = run.folder / name  # all eight steps in one sitting
     assert not train(_task(run, name), tmp_path, seed=run.recipe.seed, minutes=0)
@@ -216,6 +221,44 @@ def test_a_run_that_stopped_goes_on_as_if_it_never_had(run: Run, tmp_path: Path,
     assert all(torch.equal(left[key], right[key]) for key in left)
     steps = [line["step"] for line in read_log(tmp_path / "log.jsonl") if "loss" in line]
     assert steps == list(range(1, 9))
+
+
+def test_the_levels_together_are_the_vae(recipe: Recipe) -> None:
+    torch.manual_seed(0)
+    vae = make_coder(recipe.coder).eval()
+    levels = Levels(vae)
+    pixels = torch.rand(2, 3, 9, 32, 32) * 2 - 1
+    with torch.no_grad():
+        latents = levels.compress(levels.shrink(pixels))
+        assert torch.equal(latents, encode(vae, pixels))
+        assert torch.equal(levels.widen(levels.expand(latents)), decode(vae, latents))
+
+
+def test_teaching_the_inner_level_leaves_the_outer_one_as_it_is(run: Run, tmp_path: Path) -> None:
+    before = run._levels("outer")
+    task = InnerTask(run.recipe, run.shards(), run.held_out(), CPU, before)
+    train(task, tmp_path, seed=1)
+    changed = {
+        name
+        for name, value in task.network.state_dict().items()
+        if not torch.equal(value, before.state_dict()[name])
+    }
+    outer = ("bridge", "vae.encoder.conv_in", "vae.encoder.down_blocks.0", "vae.decoder.up_blocks.1")
+    assert any("mid_block" in name for name in changed)
+    assert not [name for name in changed if name.startswith(outer)]
+
+
+def test_the_whole_vae_goes_on_from_its_levels(run: Run) -> None:
+    begun = run._levels("inner").vae
+    task = CoderTask(run.recipe, run.shards(), run.held_out(), CPU, begun)
+    pixels = torch.rand(1, 3, 5, 32, 32) * 2 - 1
+    with torch.no_grad():
+        assert torch.equal(task.round_trip(pixels), run._levels("inner").widen(_features(run, pixels)))
+
+
+def _features(run: Run, pixels: torch.Tensor) -> list[torch.Tensor]:
+    levels = run._levels("inner")
+    return levels.expand(levels.compress(levels.shrink(pixels)))
 
 
 def test_finishing_the_decoder_leaves_latents_as_they_are(run: Run, tmp_path: Path) -> None:
