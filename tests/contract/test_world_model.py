@@ -29,7 +29,7 @@ from worldgen.models.protocol import WorldModel
 from worldgen.planning import plan_generation
 
 NAMES = ("physics", "fake", "cosmos3-nano")
-SAME_CODE = {"cosmos3-super": "cosmos3-nano"}
+SAME_CODE = {"cosmos3-super": "cosmos3-nano", "cosmos3-embedded": "cosmos3-nano"}
 """Models that differ from another in their configuration alone."""
 DIFFUSION = ("cosmos3-nano", "cosmos3-super")
 QUICK = {n: {"tier": 256, "steps": 4, "device": "cpu", "dtype": "float32"} for n in DIFFUSION}

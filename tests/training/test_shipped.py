@@ -52,9 +52,7 @@ def test_production_code_loads_the_export_whole(run: Run) -> None:
 
 def test_the_written_settings_are_those_that_models_are_built_by(run: Run) -> None:
     settings = Cosmos3Settings.model_validate(load_yaml(run.folder / "cosmos3-embedded.yaml"))
-    # The weights that it names are in the manifest once they ship; a profile only needs some that are.
-    there = settings.model_copy(update={"weights": "cosmos3-nano"})
-    profile = there.profile("cosmos3-embedded")
+    profile = settings.profile("cosmos3-embedded")
     assert profile.default_controls == run.recipe.sampling.controls
     assert profile.tiers == {32: ((64, 32),)}
     assert profile.verified_with_real_weights

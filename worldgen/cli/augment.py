@@ -66,7 +66,7 @@ def _line(name: str, event: Outcome | None) -> str:
 
 def _verdict(variant: Variant) -> str:
     state = variant.verdict.state
-    failed = [f for f in variant.verdict.findings if f.passed is False]
+    failed = [f for f in variant.verdict.findings if f.passed is False and f.severity != "info"]
     why = f"  [dim]{failed[0].reason}[/dim]" if failed else ""
     return f"[{VERDICT_STYLE[state]}]{state}[/{VERDICT_STYLE[state]}]{why}"
 

@@ -46,6 +46,7 @@ _MODELS: Final[dict[str, tuple[Callable[[str], ModelProfile], Build]]] = {
     "fake": (lambda _: FAKE_PROFILE, lambda scratch, _: FakeWorldModel(scratch)),
     "cosmos3-nano": (lambda name: settings_of(name).profile(name), _cosmos3),
     "cosmos3-super": (lambda name: settings_of(name).profile(name), _cosmos3),
+    "cosmos3-embedded": (lambda name: settings_of(name).profile(name), _cosmos3),
 }
 
 

@@ -10,12 +10,15 @@ nothing is unpickled, and no code of a checkpoint is run.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKLWan, Cosmos3OmniTransformer
+from diffusers.utils import logging
 from safetensors import SafetensorError, safe_open
 
 from worldgen.datatypes import digest
@@ -158,9 +161,22 @@ def _weights(folder: Path) -> list[Path]:
 
 
 def _network(kind: type[Any], folder: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401 -- of `kind`
-    return kind.from_pretrained(
-        str(folder), dtype=dtype, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=True
-    )
+    with _quiet():
+        return kind.from_pretrained(
+            str(folder), dtype=dtype, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=True
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep diffusers' own bar over a checkpoint's files off the terminal, where ours tell the progress."""
+    was_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_shown:
+            logging.enable_progress_bar()
 
 
 def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 -- of transformers
