@@ -153,7 +153,7 @@ class OuterTask(CoderTask):
             vae = make_coder(recipe.coder)
             still_branches(vae)
             self.levels = Levels(vae).to(device)
-        self.network = self.levels  # type: ignore[assignment]  # what is saved is the VAE with its bridge
+        self.network = self.levels  # what is saved is the VAE with its bridge
 
     def loss(self, chance: Chance) -> tuple[Tensor, Numbers]:
         """Shrink, add noise, bridge, widen, compare."""
