@@ -6,7 +6,6 @@ function replaceRow({ id, html }) {
   holder.innerHTML = html;
   const fresh = holder.content.querySelector("li");
   const old = $(`job-${id}`);
-  nameBlobs(fresh);
   if (old?.isEqualNode(fresh)) return;
   if (!old) {
     $("queue").prepend(fresh);
