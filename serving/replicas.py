@@ -32,6 +32,7 @@ class Generator(Worker):
         scratch: Folder that runner and critic can read.
         parameters: Of the model, in place of its own.
         database_url: Where the memory of its GPUs is told; empty: nowhere.
+        told_seconds: Between two steps that are told; 0 tells every one.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Generator(Worker):
         scratch: str,
         parameters: Mapping[str, float | int | str | bool] | None = None,
         database_url: str = "",
+        told_seconds: float = _TOLD_SECONDS,
     ) -> None:
         super().__init__(model, scratch, parameters)
+        self._told_seconds = told_seconds
         self._scratch = Path(scratch)
         self._gpus = GpuReporter(database_url) if database_url else None
 
@@ -49,7 +52,7 @@ class Generator(Worker):
         """Stream a generation."""
         mark = mark_of(self._scratch, plan.attempt_id)
         mark.touch()
-        thinning = Thinning(_TOLD_SECONDS)
+        thinning = Thinning(self._told_seconds)
         try:
             async with aclosing(super().generate(plan)) as stream:
                 async for event in stream:

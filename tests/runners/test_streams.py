@@ -146,7 +146,7 @@ def test_serve_counts_every_step_and_stops(prepared_long, local_ray) -> None:
     folder, _, plan = prepared_long
     serve.start(http_options={"host": "127.0.0.1", "port": 0})
     app = serve.deployment(Generator, name="generator", max_ongoing_requests=1).bind(
-        "fake", str(folder / "scratch")
+        "fake", str(folder / "scratch"), told_seconds=0.0
     )
     handle = serve.run(app, name="streams", route_prefix=None)
     steps = RemoteSteps({"fake": handle}, handle, folder / "scratch")
