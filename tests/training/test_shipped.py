@@ -163,7 +163,7 @@ def test_nothing_is_built_on_a_stage_that_ran_out_of_time(tmp_path: Path, run: R
     (tmp_path / "run" / "data").symlink_to(run.folder / "data")
     options = ["--recipe", str(tmp_path / "one.yaml"), "--run", str(tmp_path / "run"), "--device", "cpu"]
     assert main(["all", *options, "--minutes", "0"]) == 0
-    assert (tmp_path / "run" / "coder" / "state.safetensors").is_file()
+    assert (tmp_path / "run" / "outer" / "state.safetensors").is_file()
     assert not (tmp_path / "run" / "latents").exists()
 
 
