@@ -13,7 +13,8 @@ from worldgen.client import Client
 
 pytest.importorskip("ray", reason="the serve extra is not installed")
 
-pytestmark = pytest.mark.timeout(1500)
+# Ray's full dashboard starts nine more processes: 88 s alone, many minutes beside other tests on two cores.
+pytestmark = [pytest.mark.timeout(1500), pytest.mark.slow]
 
 
 def test_a_batch_runs_to_its_end_and_another_is_stopped(tmp_path: Path) -> None:
