@@ -13,7 +13,7 @@ from serving.store.job_queries import JobVersion
 from serving.store.jobs import JobStore
 
 _MOST_BYTES: Final = 32 << 20
-"""Of all that is kept; a job of 200 specs has a status of a megabyte, most of it findings."""
+"""Kept by default; a job of 200 specs has a status of a megabyte, most of it findings."""
 _SMALL_BYTES: Final = 2048
 """What is not worth compressing."""
 
@@ -33,10 +33,12 @@ class Statuses:
 
     Args:
         jobs: The store.
+        most_bytes: Of all that is kept.
     """
 
-    def __init__(self, jobs: JobStore) -> None:
+    def __init__(self, jobs: JobStore, *, most_bytes: int = _MOST_BYTES) -> None:
         self._jobs = jobs
+        self._most_bytes = most_bytes
         self._made: OrderedDict[str, _Made] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -72,7 +74,7 @@ class Statuses:
             before = self._made.pop(job_id, None)
             self._made[job_id] = made
             self._bytes += _size(made) - (_size(before) if before else 0)
-            while self._bytes > _MOST_BYTES:
+            while self._bytes > self._most_bytes:
                 self._bytes -= _size(self._made.popitem(last=False)[1])
 
 

@@ -10,7 +10,6 @@ pytest.importorskip("fastapi", reason="the serve extra is not installed")
 
 from starlette.datastructures import Headers
 
-from serving.http import statuses as module
 from serving.http.statuses import Statuses
 from serving.store import Database, JobStore
 from worldgen.errors import ServiceError
@@ -100,9 +99,8 @@ def test_a_job_that_was_removed_is_not_there(jobs: JobStore) -> None:
         statuses.answer("job", None, PLAIN)
 
 
-def test_only_so_much_is_kept(jobs: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_BYTES", 20_000)
-    statuses = Statuses(jobs)
+def test_only_so_much_is_kept(jobs: JobStore) -> None:
+    statuses = Statuses(jobs, most_bytes=20_000)
     for number in range(8):
         _submit(jobs, f"job{number}")
         jobs.emit(f"job{number}", jobs.take(f"job{number}", "runner"), _variant(f"{number:032}"))
