@@ -15,11 +15,21 @@ from worldgen.wire import BatchLine
 class _Made:
     """What is known of a published variant."""
 
+    id: str
     source: str
     """sha256 of its content."""
     spec: str
     model: str
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFound:
+    """What the catalogue holds of a batch."""
+
+    counts: dict[str, int]
+    """State -> variants, or specs without one."""
+    variant_ids: frozenset[str]
 
 
 class BatchProgress:
@@ -37,8 +47,8 @@ class BatchProgress:
         self._uris: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def counts(self, lines: tuple[BatchLine, ...], model: str) -> dict[str, int]:
-        """Count the variants of a batch by verdict, and its specs without a variant by reason.
+    def found(self, lines: tuple[BatchLine, ...], model: str) -> BatchFound:
+        """Name and count the variants of a batch by verdict, and its specs without a variant by reason.
 
         Args:
             lines: Of the batch, with whole paths.
@@ -47,31 +57,35 @@ class BatchProgress:
         with self._lock:
             self._read()
             by_source = self._by_source(model)
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
+        names: set[str] = set()
         for line in lines:
-            states = by_source.get(self._content_of(Path(line.source)), {})
-            found.update(states[spec] for spec in _specs(line.specs, line.seed) if spec in states)
-        return dict(found)
+            ends = by_source.get(self._content_of(Path(line.source)), {})
+            ended = [ends[spec] for spec in _specs(line.specs, line.seed) if spec in ends]
+            counts.update(state for state, _ in ended)
+            names.update(name for _, name in ended if name)
+        return BatchFound(dict(counts), frozenset(names))
 
     def _read(self) -> None:
         for entry in self._catalog.entries(known=self._made):
             record = entry.record
             self._made[entry.folder.name] = _Made(
-                record.source_sha256, record.spec.identity, record.model, record.state
+                record.id, record.source_sha256, record.spec.identity, record.model, record.state
             )
             source = self._catalog.source(record.source_sha256)
             if source is not None:
                 self._uris[source.uri] = record.source_sha256
 
-    def _by_source(self, model: str) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
+    def _by_source(self, model: str) -> dict[str, dict[str, tuple[str, str]]]:
+        """Source -> spec -> how it ended, and the variant's id, empty for a failure."""
+        found: dict[str, dict[str, tuple[str, str]]] = {}
         for failure in self._catalog.failures():
             state = failure.code.partition(".")[2] if failure.is_expected else "failed"
             source = str(failure.details.get("source_sha256", ""))
-            found.setdefault(source, {})[failure.spec.identity] = state
+            found.setdefault(source, {})[failure.spec.identity] = state, ""
         for made in self._made.values():
             if made.model == model:
-                found.setdefault(made.source, {})[made.spec] = made.state
+                found.setdefault(made.source, {})[made.spec] = made.state, made.id
         return found
 
     def _content_of(self, path: Path) -> str:

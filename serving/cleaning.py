@@ -10,6 +10,7 @@ from typing import Final
 from serving.config import ServiceConfig
 from serving.queue import JobQueue
 from serving.store.audit_log import AuditLog
+from serving.store.batches import BatchStore
 from serving.store.blobs import BlobStore
 from serving.store.idempotency import IdempotencyStore
 from serving.store.jobs import JobStore
@@ -23,7 +24,7 @@ _log = logging.getLogger("worldgen.serving")
 
 
 class Cleaner:
-    """Forgets what is old: jobs, their journal, uploads, scratch files, and lines about them.
+    """Forgets what is old: jobs, their journal, batches, uploads, scratch files, and lines about them.
 
     Args:
         config: How long each is kept, and where.
@@ -39,11 +40,13 @@ class Cleaner:
         self._audit_log = AuditLog(jobs.database)
         self._idempotency = IdempotencyStore(jobs.database)
         self._keys = KeyStore(jobs.database)
+        self._batches = BatchStore(jobs.database)
 
     def clean(self) -> None:
         """Forget everything that is old. What cannot be forgotten now keeps the rest from nothing."""
         steps: tuple[Callable[[], object], ...] = (
             self._forget_jobs,
+            self._forget_batches,
             self._forget_uploads,
             self._forget_broken_uploads,
             self._forget_scratch,
@@ -62,6 +65,11 @@ class Cleaner:
         for _ in range(_MOST_ROUNDS):
             if not self._queue.forget(old):
                 return
+
+    def _forget_batches(self) -> None:
+        old = datetime.now(UTC) - timedelta(days=self._config.keep_jobs_days)
+        for manifest in self._batches.forget(before=old):
+            Path(manifest).unlink(missing_ok=True)
 
     def _forget_uploads(self) -> None:
         """Remove the uploads that no kept job names and nobody has shown for long: first the file."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx2
 import numpy as np
 
-from serving.bench.server import Served, served
+from serving.bench.server import ROOMY, Served, served
 from serving.config import ServiceConfig
 from serving.store import Database, JobStore
 from worldgen.catalog import Catalog
@@ -155,4 +155,4 @@ def _submit(url: str, out: Path, seed: int) -> str:
 def _serving(folder: Path) -> AbstractContextManager[Served]:
     fake = ("--model", "fake", "--set", "steps=4", "--set", "chunks=1", "--set", "step_seconds=0.2")
     trap = {FILE_VARIABLE: str(folder / "runs" / "failpoint")}
-    return served(folder, *fake, environment=trap)
+    return served(folder, *fake, settings=ROOMY, environment=trap)

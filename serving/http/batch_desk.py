@@ -133,8 +133,9 @@ class BatchDesk:
         return self._backend.batches.get(batch.id, owner=None)
 
     def _told(self, batch: Batch) -> BatchStatus:
-        counts = self._progress.counts(_read(Path(batch.manifest)), batch.model)
-        done = sum(count for state, count in counts.items() if state != "failed")
+        found = self._progress.found(_read(Path(batch.manifest)), batch.model)
+        self._backend.batches.own(batch.owner, found.variant_ids)
+        done = sum(count for state, count in found.counts.items() if state != "failed")
         failed = {f"source_failed:{code}": count for code, count in batch.failed_sources.items()}
         return BatchStatus(
             id=batch.id,
@@ -145,7 +146,7 @@ class BatchDesk:
             sources=batch.sources,
             variants_total=batch.variants_total,
             variants_done=done,
-            counts=counts | failed,
+            counts=found.counts | failed,
             error=batch.error,
         )
 

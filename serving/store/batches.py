@@ -1,11 +1,14 @@
 """The store of batches: whose, which manifest, which submission to Ray, and how it ended."""
 
 import json
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from serving.store.database import METADATA, Database
+from serving.store.tables import BATCH_VARIANTS
 from worldgen.datatypes.digest import Value
 from worldgen.errors import ServiceError
 from worldgen.wire import BatchState
@@ -61,7 +64,8 @@ class BatchStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        database.prepare("batches", 1, (_BATCHES,))
+        self._noted: dict[str, set[str]] = {}
+        database.prepare("batches", 1, (_BATCHES, BATCH_VARIANTS))
 
     def add(self, batch: Batch, *, limit: int) -> Batch:
         """Insert a batch; the time is the store's.
@@ -143,6 +147,32 @@ class BatchStore:
             }
             is_open = sa.and_(_BATCHES.c.id == batch_id, _BATCHES.c.finished.is_(None))
             connection.execute(sa.update(_BATCHES).where(is_open).values(**values))
+
+    def own(self, owner: str, variant_ids: Iterable[str]) -> None:
+        """Note variants that an owner's batches made or reused; those that are noted already stay."""
+        noted = self._noted.setdefault(owner, set())
+        wanted = set(variant_ids) - noted
+        if not wanted:
+            return
+        column = BATCH_VARIANTS.c.variant_id
+        with self._database.write(alone=True) as connection:
+            known = connection.scalars(sa.select(column).where(BATCH_VARIANTS.c.owner == owner))
+            new = [{"owner": owner, "variant_id": name} for name in sorted(wanted.difference(known))]
+            if new:
+                connection.execute(sa.insert(BATCH_VARIANTS), new)
+        noted |= wanted
+
+    def forget(self, *, before: datetime) -> tuple[str, ...]:
+        """Forget the batches that ended before a moment.
+
+        Returns:
+            Their manifests: nobody names these files any more.
+        """
+        is_old = _BATCHES.c.finished < before.timestamp()
+        with self._database.write() as connection:
+            manifests = connection.scalars(sa.select(_BATCHES.c.manifest).where(is_old)).all()
+            connection.execute(sa.delete(_BATCHES).where(is_old))
+        return tuple(manifests)
 
 
 def _columns(batch: Batch) -> dict[str, Any]:

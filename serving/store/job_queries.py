@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from serving.store.database import Database
 from serving.store.job_rows import row_of, same_row, statuses_of
-from serving.store.tables import EVENTS, JOBS, TABLES, VARIANTS, VERSION
+from serving.store.tables import BATCH_VARIANTS, EVENTS, JOBS, TABLES, VARIANTS, VERSION
 from worldgen.errors import ServiceError
 from worldgen.wire import FINAL, JobEvent, JobPage, JobRequest, JobState, JobStatus
 
@@ -121,28 +121,17 @@ class JobQueries:
             return tuple(JobEvent.model_validate_json(body) for body in connection.scalars(query))
 
     def variants_owner(self, variant_id: str, owner: str | None) -> bool:
-        """Say whether a job of this owner made (or reused) a variant; None sees all."""
+        """Say whether a job or batch of this owner made (or reused) a variant; None sees all."""
         if owner is None:
             return True
-        query = (
-            sa.select(sa.literal(1))
-            .select_from(VARIANTS.join(JOBS, JOBS.c.id == VARIANTS.c.job_id))
-            .where(VARIANTS.c.variant_id == variant_id, JOBS.c.owner == owner)
-            .limit(1)
-        )
+        query = _variants_of(owner).where(sa.column("variant_id") == variant_id).limit(1)
         with self.database.read() as connection:
             return connection.scalar(query) is not None
 
     def variant_ids(self, owner: str, after: str, limit: int) -> tuple[str, ...]:
-        """Name variants that jobs of an owner made or reused, in the order of their ids."""
-        query = (
-            sa.select(VARIANTS.c.variant_id)
-            .distinct()
-            .select_from(VARIANTS.join(JOBS, JOBS.c.id == VARIANTS.c.job_id))
-            .where(JOBS.c.owner == owner, VARIANTS.c.variant_id > after)
-            .order_by(VARIANTS.c.variant_id)
-            .limit(limit)
-        )
+        """Name variants that jobs and batches of an owner made or reused, in the order of their ids."""
+        variant_id = sa.column("variant_id")
+        query = _variants_of(owner).where(variant_id > after).order_by(variant_id).limit(limit)
         with self.database.read() as connection:
             return tuple(connection.scalars(query))
 
@@ -196,3 +185,14 @@ class JobQueries:
             requests = connection.scalars(sa.select(JOBS.c.request))
             read = (JobRequest.model_validate_json(text) for text in requests)
             return frozenset(name for r in read for name in (r.source, r.labels, r.calibration) if name)
+
+
+def _variants_of(owner: str) -> "sa.Select[tuple[str]]":
+    of_jobs = (
+        sa.select(VARIANTS.c.variant_id)
+        .select_from(VARIANTS.join(JOBS, JOBS.c.id == VARIANTS.c.job_id))
+        .where(JOBS.c.owner == owner)
+    )
+    of_batches = sa.select(BATCH_VARIANTS.c.variant_id).where(BATCH_VARIANTS.c.owner == owner)
+    both = sa.union(of_jobs, of_batches).subquery()
+    return sa.select(both.c.variant_id)

@@ -66,4 +66,12 @@ EVENTS: Final = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
-TABLES: Final = (JOBS, VARIANTS, EVENTS)
+BATCH_VARIANTS: Final = sa.Table(
+    "worldgen_batch_variants",
+    METADATA,
+    sa.Column("owner", sa.String(200), primary_key=True, nullable=False),
+    sa.Column("variant_id", sa.String(64), primary_key=True, nullable=False),
+)
+"""What an owner's batches made or reused, as far as it asked about them: it may see these, too."""
+
+TABLES: Final = (JOBS, VARIANTS, EVENTS, BATCH_VARIANTS)

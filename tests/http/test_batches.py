@@ -8,8 +8,11 @@ import pytest
 from serving.store.batches import Batch, BatchStore
 from serving.store.database import Database
 from tests.situations_http import Running, running
+from tests.situations_jobs import small_clip
+from worldgen import augment
 from worldgen.client import Client, Refused
 from worldgen.errors import ServiceError
+from worldgen.wire import BatchLine
 
 
 @pytest.fixture
@@ -110,6 +113,31 @@ def test_a_key_sees_its_own_batches(tmp_path: Path) -> None:
         assert found.http.get(path).status_code == 401
         assert found.http.get("/v1/batches", headers=bob).json()["data"] == []
         assert [b["id"] for b in found.http.get("/v1/batches", headers=ada).json()["data"]] == [batch.id]
+
+
+def test_a_key_sees_the_variants_of_its_batches_once_it_asked(tmp_path: Path) -> None:
+    clip = small_clip(tmp_path / "a.mp4", frames=6, seed=1)
+    manifest = tmp_path / "all.jsonl"
+    manifest.write_text(BatchLine(source=str(clip), specs=("fog 80 m",)).model_dump_json() + "\n")
+    with running(tmp_path / "runs", works=False, http={"keys": "on"}) as found:
+        made = augment(clip, ["fog 80 m", "night"], out=found.config.out, model="fake").variants
+        key_id, ada = found.key("read")
+        _, bob = found.key("read")
+        key = found.backend.keys.find(key_id)
+        assert key is not None
+        batch = _batch("a", key.owner).model_copy(update={"manifest": str(manifest)})
+        found.backend.batches.add(batch, limit=9)
+        # What another batch made of the same clip is there already, and counts for this one.
+        status = found.http.get(f"/v1/batches/{batch.id}", headers=ada).json()
+        assert status["variants_done"] == 1
+        fog, night = (variant.id for variant in made)
+        listed = found.http.get("/v1/variants", headers=ada).json()["data"]
+        assert [variant["id"] for variant in listed] == [fog]
+        assert found.http.get(f"/v1/variants/{fog}", headers=ada).status_code == 200
+        assert found.http.get(f"/v1/variants/{night}", headers=ada).status_code == 404
+        assert found.http.get(f"/v1/variants/{fog}", headers=bob).status_code == 404
+        assert found.http.get("/v1/variants", headers=bob).json()["data"] == []
+        assert found.http.get(f"/v1/batches/{batch.id}", headers=ada).json()["variants_done"] == 1
 
 
 def test_the_store_pages_bounds_and_believes_the_first_end(tmp_path: Path) -> None:

@@ -22,10 +22,14 @@ BENCHES = {
 }
 """Name -> module with ``measure(full: bool) -> tuple[Figures, str]`` (figures, what was sampled).
 
-That of the service takes options beside, and returns a third thing: series, by name.
+Some take `OPTIONS` beside; that of the service returns a third thing: series, by name.
 """
 
-WITH_OPTIONS = frozenset({"serve"})
+OPTIONS = {
+    "critic": frozenset({"trials"}),
+    "serve": frozenset({"dataset", "request_rate", "max_concurrency", "model", "parameters", "soak_minutes"}),
+}
+"""Name -> what its ``measure`` takes beside ``full``."""
 
 
 def run_bench(name: str, *, full: bool, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -34,7 +38,7 @@ def run_bench(name: str, *, full: bool, options: Mapping[str, Any] | None = None
     Args:
         name: Of `BENCHES`.
         full: The whole figure, not a sample of it.
-        options: For a bench of `WITH_OPTIONS`.
+        options: Of `OPTIONS`.
     """
     measure: Callable[..., tuple[Figures, str] | tuple[Figures, str, dict[str, Any]]]
     measure = import_module(BENCHES[name]).measure

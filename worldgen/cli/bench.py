@@ -30,10 +30,17 @@ def bench_command(
         float | None,
         typer.Option(help="serve: a mixed load for so many minutes, and the memory of every process."),
     ] = None,
+    trials: Annotated[
+        str | None,
+        typer.Option(
+            help="critic: a file for the trials, written as they are made; what is in it is not made again.",
+            metavar="FILE",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure and print figures with their unit and goal."""
-    from worldgen.bench import BENCHES, WITH_OPTIONS, run_bench
+    from worldgen.bench import BENCHES, OPTIONS, run_bench
 
     given = {
         "dataset": dataset,
@@ -42,6 +49,7 @@ def bench_command(
         "model": model,
         "parameters": tuple(settings) if settings else None,
         "soak_minutes": soak,
+        "trials": trials,
     }
     options = {option: value for option, value in given.items() if value is not None}
 
@@ -49,8 +57,8 @@ def bench_command(
         if name not in BENCHES:
             message = f"no bench {name!r}; there are: {', '.join(sorted(BENCHES))}"
             raise ConfigError(message, reason="not_found")
-        if options and name not in WITH_OPTIONS:
-            message = f"{', '.join(options)}: options of bench serve; {name} has none"
+        if foreign := options.keys() - OPTIONS.get(name, frozenset()):
+            message = f"bench {name} does not take {', '.join(sorted(foreign))}"
             raise ConfigError(message, reason="invalid")
         result = run_bench(name, full=full, options=options)
     if as_json:

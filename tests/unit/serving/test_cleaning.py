@@ -15,6 +15,7 @@ from serving.config import ServiceConfig
 from serving.queue import JobQueue
 from serving.store import JobStore
 from serving.store.audit_log import AuditLog
+from serving.store.batches import Batch, BatchStore
 from serving.store.blobs import BlobStore
 from serving.store.idempotency import Answer, IdempotencyStore
 from serving.store.keys import KeyStore
@@ -78,6 +79,32 @@ def test_old_jobs_go_with_their_events_and_lines(database, jobs, cleaner):
         for table in (EVENTS, VARIANTS):
             assert set(connection.scalars(sa.select(table.c.job_id))) == {"new"}
     assert [job.id for job in jobs.page(owner=None, after=None, limit=9).data] == ["new"]
+
+
+def test_old_batches_go_with_their_manifests(database, config, cleaner):
+    batches = BatchStore(database)
+    manifests = {
+        what: file(config.out / "batches" / f"{what}.jsonl", days=9) for what in ("old", "new", "open")
+    }
+    for what, manifest in manifests.items():
+        batch = Batch(
+            id=what,
+            owner="me",
+            submission=what,
+            manifest=str(manifest),
+            model="physics",
+            runners=1,
+            sources=1,
+            variants_total=1,
+        )
+        batches.add(batch, limit=9)
+        if what != "open":
+            batches.end(what, "completed")
+    aged(database, "worldgen_batches", "finished", ("id", "old"), time.time() - 11 * DAY)
+    cleaner.clean()
+    kept, _ = batches.page(owner=None, after=None, limit=9)
+    assert {batch.id for batch in kept} == {"new", "open"}
+    assert {what for what, manifest in manifests.items() if manifest.exists()} == {"new", "open"}
 
 
 def test_uploads_go_when_nobody_names_or_has_shown_them(database, jobs, config, cleaner):

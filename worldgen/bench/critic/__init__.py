@@ -1,20 +1,21 @@
 """The critic measured: defects it must stop, goods it must let pass, on scenes that no threshold saw."""
 
-import json
 import os
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from worldgen.bench.critic.real import real_folder, run_real
+from worldgen.bench.critic.real import real_folder, run_window, window_count
+from worldgen.bench.critic.record import TrialRecord
 from worldgen.bench.critic.split import test_seed
 from worldgen.bench.critic.table import markdown, summary
 from worldgen.bench.critic.trial import MAKERS, Bench, Trial
+from worldgen.bench.progress import BenchProgress
 
 FULL_SCENES = 84
 """6 goods and 13 kinds of defects each: 504 goods, and 1,092 defects less those that cannot be seen."""
@@ -31,46 +32,93 @@ def kinds_for(index: int) -> tuple[str, ...]:
 
 def run_scene(index: int, seed: int) -> list[Trial]:
     """Run one scene in a scratch folder of its own."""
+    with _one_bench() as bench:
+        return bench.run(seed, kinds_for(index))
+
+
+def run_real_window(folder: Path, number: int) -> list[Trial]:
+    """Run one window of the real clips in a scratch folder of its own."""
+    with _one_bench() as bench:
+        return list(run_window(bench, folder, number))
+
+
+@contextmanager
+def _one_bench() -> Iterator[Bench]:
     import cv2
 
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory(prefix="worldgen-critic-") as folder:
-        return Bench(Path(folder)).run(seed, kinds_for(index))
+        yield Bench(Path(folder))
 
 
-def trials(seeds: list[int], *, workers: int) -> Iterator[list[Trial]]:
-    """Run scenes side by side, and yield the trials of each as it is done."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(run_scene, index, seed) for index, seed in enumerate(seeds)]
-        for done in as_completed(waiting):
-            yield done.result()
+def measure(full: bool, *, trials: str | None = None) -> tuple[dict[str, dict[str, Any]], str]:
+    """Measure on test scenes; a sample that fits in about a minute, or all of them and the real clips.
 
+    Args:
+        full: All of them, and the real clips of WORLDGEN_REAL_CLIPS.
+        trials: File where trials are written as they are made. What is in it already is not made again, and
+            the tables of kinds and generators are put beside it, as FILE.md.
 
-def measure(full: bool) -> tuple[dict[str, dict[str, Any]], str]:
-    """Measure on test scenes; a sample that fits in about a minute, or all of them and the real clips."""
-    found: list[Trial] = []
-    scenes = 0
+    Raises:
+        ConfigError: `invalid`: the file holds something else, or trials of another critic.
+    """
+    path = Path(trials) if trials else None
+    with _one_bench() as bench:
+        record = TrialRecord(path, bench.critic.version)
+    scenes = [f"scene {test_seed(i)}" for i in range(FULL_SCENES)]
+    folder = real_folder() if full else None
+    windows = [f"window {number}" for number in range(window_count(folder))] if folder else []
     if full:
-        for batch in trials([test_seed(i) for i in range(FULL_SCENES)], workers=os.cpu_count() or 1):
-            found += batch
-            scenes += 1
+        _fill(record, scenes, folder, windows)
     else:
-        started = time.monotonic()
-        while time.monotonic() - started < _SAMPLE_SECONDS and scenes < FULL_SCENES:
-            found += run_scene(scenes, test_seed(scenes))
-            scenes += 1
+        _sample(record, scenes)
+    found = record.trials(scenes)
     figures = figures_of(found, by_kind=full)
-    samples = f"{scenes} of {FULL_SCENES} test scenes, {len(found)} clips of 17 frames at 256x144"
-    folder = real_folder()
-    if full and folder is not None:
-        with tempfile.TemporaryDirectory(prefix="worldgen-critic-") as scratch:
-            real = run_real(Bench(Path(scratch)), folder)
+    done = sum(map(record.has, scenes))
+    samples = f"{done} of {FULL_SCENES} test scenes, {len(found)} clips of 17 frames at 256x144"
+    if folder is not None:
+        real = record.trials(windows)
         clips = len({t.seed // 100 for t in real})
         figures |= real_figures_of(real, clips)
         samples += f"; {len(real)} clips from windows of {clips} real ones"
     elif full:
         samples += "; no real clips: set WORLDGEN_REAL_CLIPS to a folder with clips/*.mp4"
+    if path is not None:
+        Path(f"{path}.md").write_text(markdown(summary(found)) + "\n")
     return figures, samples
+
+
+def _fill(record: TrialRecord, scenes: list[str], folder: Path | None, windows: list[str]) -> None:
+    """Run what the record lacks, side by side."""
+    with (
+        ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool,
+        BenchProgress("scenes and windows", len(scenes) + len(windows)) as progress,
+    ):
+        waiting = {
+            pool.submit(run_scene, index, test_seed(index)): unit
+            for index, unit in enumerate(scenes)
+            if not record.has(unit)
+        }
+        if folder is not None:
+            waiting |= {
+                pool.submit(run_real_window, folder, number): unit
+                for number, unit in enumerate(windows)
+                if not record.has(unit)
+            }
+        progress.skip(len(scenes) + len(windows) - len(waiting))
+        for done in as_completed(waiting):
+            record.add(waiting[done], done.result())
+            progress.advance()
+
+
+def _sample(record: TrialRecord, scenes: list[str]) -> None:
+    """Run scenes, one after the other, for as long as a sample may take."""
+    started = time.monotonic()
+    for index, unit in enumerate(scenes):
+        if time.monotonic() - started > _SAMPLE_SECONDS:
+            return
+        if not record.has(unit):
+            record.add(unit, run_scene(index, test_seed(index)))
 
 
 def figures_of(found: list[Trial], *, by_kind: bool = False) -> dict[str, dict[str, Any]]:
@@ -130,9 +178,3 @@ def _figure(row: dict[str, Any], goal: str) -> dict[str, Any]:
         "goal": goal,
         "interval": [round(row["low"], 4), round(row["high"], 4)],
     }
-
-
-def write_trials(found: list[Trial], path: Path) -> None:
-    """Write trials as JSON lines and the table beside them."""
-    path.write_text("\n".join(json.dumps(asdict(t)) for t in found) + "\n")
-    path.with_suffix(".md").write_text(markdown(summary(found)) + "\n")

@@ -111,33 +111,44 @@ def goods_of(window: Window, rng: np.random.Generator) -> Iterator[Good]:
     yield Good(generator="graded", frames=re_graded(window.source_frames, rng), spec=None)
 
 
-def run_real(bench: Bench, folder: Path, kinds: tuple[str, ...] | None = None) -> list[Trial]:
-    """Try every asked condition on every window: its goods, and the kinds of defects in turn.
+def window_count(folder: Path) -> int:
+    """Count the windows of a folder with clips/*.mp4."""
+    return WINDOWS * len(_clips(folder))
+
+
+def run_window(bench: Bench, folder: Path, number: int) -> Iterator[Trial]:
+    """Try every asked condition on one window: its goods, and the kinds of defects in turn.
 
     Args:
         bench: Judges.
         folder: With clips/*.mp4.
-        kinds: Defects to try; all that need only pictures, and `erased_box`, by default.
+        number: Of the window, from 0 to `window_count`.
     """
-    clips = [windows_of(path) for path in sorted((folder / "clips").glob("*.mp4"))]
+    paths = _clips(folder)
+    c, w = divmod(number, WINDOWS)
+    clip, other = windows_of(paths[c])[w], windows_of(paths[(c + 1) % len(paths)])[w]
+    geometry = estimate_geometry(clip)
+    condition = estimate_condition(clip, geometry)
     specs = asked_specs()
-    names = kinds if kinds is not None else (*sorted(PICTURED), "erased_box")
-    trials: list[Trial] = []
-    turn = 0
-    for c, windows in enumerate(clips):
-        for w, clip in enumerate(windows):
-            geometry = estimate_geometry(clip)
-            condition = estimate_condition(clip, geometry)
-            other = clips[(c + 1) % len(clips)][w]
-            away = Window(other, estimate_geometry(other), condition, specs[0], specs[0])
-            for k, spec in enumerate(specs):
-                seed = 100 * c + 10 * w + k
-                asked = spec.model_copy(update={"seed": seed})
-                window = Window(clip, geometry, condition, asked, specs[(k + 3) % len(specs)], away)
-                some = tuple(names[(turn + i) % len(names)] for i in range(-(-len(names) // 4)))
-                turn += len(some)
-                trials += _try(bench, window, seed, some)
-    return trials
+    away = Window(other, estimate_geometry(other), condition, specs[0], specs[0])
+    names = (*sorted(PICTURED), "erased_box")
+    each = -(-len(names) // 4)
+    for k, spec in enumerate(specs):
+        seed = 100 * c + 10 * w + k
+        window = Window(
+            clip,
+            geometry,
+            condition,
+            spec.model_copy(update={"seed": seed}),
+            specs[(k + 3) % len(specs)],
+            away,
+        )
+        turn = each * (number * len(specs) + k)
+        yield from _try(bench, window, seed, tuple(names[(turn + i) % len(names)] for i in range(each)))
+
+
+def _clips(folder: Path) -> list[Path]:
+    return sorted((folder / "clips").glob("*.mp4"))
 
 
 def _try(bench: Bench, window: Window, seed: int, kinds: tuple[str, ...]) -> Iterator[Trial]:
