@@ -75,6 +75,7 @@ def test_judging_the_source_as_a_variant_is_a_rejection(clip: Path) -> None:
         (("judge", "{clip}", "no-such-file.mp4"), "source.not_found"),
         (("bench", "nothing"), "config.not_found"),
         (("bench", "physics", "--soak", "1"), "config.invalid"),
+        (("bench", "serve", "--trials", "t.jsonl"), "config.invalid"),
         (("bench", "serve", "--dataset", "cityscapes"), "config.invalid"),
         (("bench", "serve", "--request-rate", "0"), "config.invalid"),
         (("bench", "serve", "--max-concurrency", "0"), "config.invalid"),

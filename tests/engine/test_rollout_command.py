@@ -17,9 +17,11 @@ from worldgen.datatypes import Progress
 from worldgen.errors import Cancelled, ConfigError, ContractError
 from worldgen.media.encode import write_video
 from worldgen.media.video import read_clip, sha256_of
+from worldgen.prompts.blocked import KNOWN
 
 pytestmark = pytest.mark.usefixtures("installed")
 
+WORD = next(iter(KNOWN))
 QUICK: dict[str, Any] = {"tier": 256, "steps": 2, "device": "cpu", "dtype": "float32"}
 AHEAD = [0.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
@@ -90,6 +92,34 @@ def test_a_cancelled_rollout_leaves_nothing(clip: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_refused_words_leave_a_reason_and_no_clip(clip: Path, tmp_path: Path) -> None:
+    sets = [
+        word
+        for name, value in (QUICK | {"guardrail": "words"}).items()
+        for word in ("--set", f"{name}={value}")
+    ]
+    words = ["rollout", str(clip), "--prompt", f"A road, {WORD}.", "--frames", "5", *sets]
+    words += ["-o", str(tmp_path / "out"), "--json"]
+    ended = CliRunner().invoke(app, words)
+    assert ended.exit_code == 3, ended.output
+    told = json.loads(ended.stdout)
+    assert WORD in told["blocked"]
+    assert (told["file"], told["guardrail"]["text"]) == ("", "blocked")
+    assert "weights" not in told, "the model was asked"
+    [folder] = (tmp_path / "out" / "rollouts").iterdir()
+    assert [path.name for path in folder.iterdir()] == ["rollout.json"]
+    again = CliRunner().invoke(app, words[:-1])
+    assert again.exit_code == 3
+    assert "blocked by a guardrail" in again.output
+
+
+def test_words_that_pass_are_on_record(clip: Path, tmp_path: Path) -> None:
+    options = RolloutOptions(parameters=QUICK | {"guardrail": "words"}, prompt="A wet road.", frames=5)
+    facts = rollout(clip, out=tmp_path / "out", options=options).facts
+    assert (facts["guardrail"]["text"], facts["guardrail"]["video"]) == ("passed", "off")
+    assert facts["blocked"] == ""
+
+
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "frames": ({"frames": 10}, "contract.frames"),
     "more frames than steps": ({"frames": 13}, "contract.frames"),
@@ -97,7 +127,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "two first frames": ({"start": 2}, "contract.frames"),
     "five first frames with actions": ({"start": 5}, "contract.needs"),
     "physics": ({"model": "physics", "parameters": {}}, "contract.needs"),
-    "a guardrail": ({"parameters": QUICK | {"guardrail": "words"}}, "contract.parameters"),
+    "a guardrail that is not here": ({"parameters": QUICK | {"guardrail": "cosmos"}}, "config.missing_extra"),
     "no such file": ({"actions": Path("nowhere.json")}, "config.not_found"),
 }
 

@@ -12,12 +12,14 @@ from typing import Any, Final
 from worldgen import __version__
 from worldgen.assembly.augmenting import Options, source_of
 from worldgen.assembly.trajectory import read_trajectory
-from worldgen.datatypes import Progress, Source, Spec, digest
+from worldgen.datatypes import ModelProfile, Progress, Source, Spec, digest
 from worldgen.errors import ContractError, OutputError, disk_errors
 from worldgen.media.encode import write_video
 from worldgen.media.scratch import Scratch
 from worldgen.media.video import sha256_of
 from worldgen.models.build import build_rollout_model, rollout_profile
+from worldgen.models.guardrail import build_guardrail
+from worldgen.models.guardrail.looks import Frames, Looks
 from worldgen.planning import fit_to
 from worldgen.prompts import check_caption, negative_prompt_for
 from worldgen.sources.open import read_source_clip
@@ -72,6 +74,8 @@ def rollout(
     stop: threading.Event | None = None,
 ) -> RolledOut:
     """Make one rollout, with its provenance; the same request made before is not made again.
+
+    What a guardrail refuses leaves its provenance without a clip: `facts["blocked"]` says why.
 
     Args:
         path: A video file, a folder of images or a recording; None: words alone.
@@ -132,31 +136,45 @@ def rollout(
     if (folder / "rollout.json").is_file():
         facts = json.loads((folder / "rollout.json").read_text(encoding="utf-8"))
         return RolledOut(id=name, folder=folder, facts=facts, reused=True)
-    with tempfile.TemporaryDirectory(prefix="worldgen-") as scratch:
-        model = build_rollout_model(options.model, Scratch(Path(scratch)), options.parameters)
-        made: Rolled | None = None
-        for event in make_rollout(model, drive, profile.parameters, stop or threading.Event()):
-            if isinstance(event, Progress):
-                tell(event)
-            else:
-                made = event
-    assert made is not None  # noqa: S101 -- `make_rollout` ends with it or raises
-    facts = {"id": name, **asked, "weights": model.weights, "rendered": made.facts, "seconds": made.seconds}
-    facts |= {"counters": made.counters, "judged": False, "note": NOT_JUDGED, "code_version": __version__}
-    return RolledOut(
-        id=name, folder=folder, facts=_publish(folder, made, drive.fit.source_fps, facts), reused=False
-    )
+    facts = {"id": name, **asked, "judged": False, "note": NOT_JUDGED, "code_version": __version__}
+    looks = _looks(profile)
+    blocked = looks.at_words({"prompt": drive.prompt, "negative prompt": drive.negative})
+    frames_made: Frames | None = None
+    if not blocked:
+        with tempfile.TemporaryDirectory(prefix="worldgen-") as scratch:
+            model = build_rollout_model(options.model, Scratch(Path(scratch)), options.parameters)
+            made: Rolled | None = None
+            for event in make_rollout(model, drive, profile.parameters, stop or threading.Event()):
+                if isinstance(event, Progress):
+                    tell(event)
+                else:
+                    made = event
+        assert made is not None  # noqa: S101 -- `make_rollout` ends with it or raises
+        facts |= {"weights": model.weights, "rendered": made.facts, "seconds": made.seconds}
+        facts |= {"counters": made.counters}
+        frames_made = looks.at_frames(made.frames)
+        if frames_made is None:
+            blocked = "the frames were refused"
+    facts |= {"guardrail": looks.record.model_dump(mode="json"), "blocked": blocked}
+    kept = _publish(folder, frames_made, drive.fit.source_fps, facts)
+    return RolledOut(id=name, folder=folder, facts=kept, reused=False)
 
 
-def _publish(folder: Path, made: Any, fps: float, facts: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 -- Rolled; importing it here would load torch
-    """Write clip and provenance beside the place, then move both there at once."""
+def _looks(profile: ModelProfile) -> Looks:
+    requested = str(profile.parameters.get("guardrail", "off"))
+    return Looks(build_guardrail(requested, str(profile.parameters.get("device", ""))), requested)
+
+
+def _publish(folder: Path, frames: Frames | None, fps: float, facts: dict[str, Any]) -> dict[str, Any]:
+    """Write clip and provenance beside the place, then move both there at once; without frames, no clip."""
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
         try:
-            video = write_video(beside / "rollout.mp4", made.frames, fps=fps, crf=16)
-            kept = video.model_dump(mode="json", exclude={"uri"}) | {"file": "rollout.mp4"}
-            facts = facts | {"video": kept}
+            if frames is not None:
+                video = write_video(beside / "rollout.mp4", frames, fps=fps, crf=16)
+                kept = video.model_dump(mode="json", exclude={"uri"}) | {"file": "rollout.mp4"}
+                facts = facts | {"video": kept}
             text = json.dumps(facts, indent=2, default=str) + "\n"
             (beside / "rollout.json").write_text(text, encoding="utf-8")
             beside.chmod(0o755)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from worldgen.cli.output import JsonOption, console, errors, print_json, reporting
@@ -39,7 +40,7 @@ def rollout_command(
     [dim]worldgen rollout clip.mp4 --actions left.json -o out/[/dim]
 
     Not judged: there is no source to compare a rollout with. Running the same command again makes nothing
-    anew. Exit codes: 0 done, 1 the model failed, 2 bad usage or input.
+    anew. Exit codes: 0 done, 1 the model failed, 2 bad usage or input, 3 blocked by a guardrail.
     """
     from worldgen.assembly import RolloutOptions, rollout
     from worldgen.models.parameters import read_parameters
@@ -72,9 +73,14 @@ def rollout_command(
 
         with bars:
             made = rollout(clip, out=out, options=options, tell=tell)
-    video = made.folder / "rollout.mp4"
+    video, blocked = made.folder / "rollout.mp4", made.facts.get("blocked", "")
     if as_json:
-        print_json(made.facts | {"file": str(video), "reused": made.reused})
+        print_json(made.facts | {"file": "" if blocked else str(video), "reused": made.reused})
+    elif blocked:
+        errors.print(f"[red]blocked by a guardrail[/] {escape(blocked)}", highlight=False)
+    if blocked:
+        raise typer.Exit(3)
+    if as_json:
         return
     console.print(f"{video}{' (made before)' if made.reused else ''}", highlight=False)
     console.print(f"[yellow]note[/] {made.facts['note']}", highlight=False)

@@ -8,12 +8,22 @@ import numpy as np
 import pytest
 
 from tests.situations import painted
-from worldgen.datatypes import Candidate, Clip, Condition, Fit, GenerationPlan, Progress, Spec
+from worldgen.datatypes import (
+    Candidate,
+    Clip,
+    Condition,
+    Fit,
+    GenerationPlan,
+    GuardrailRecord,
+    Progress,
+    Spec,
+)
 from worldgen.errors import ConfigError, GenerationError
 from worldgen.media.scratch import Scratch
 from worldgen.models.fake import FakeWorldModel
 from worldgen.models.guardrail import GuardedWorldModel, Guardrail, build_guardrail
 from worldgen.models.guardrail.fake import FakeGuardrail
+from worldgen.models.guardrail.looks import Looks
 
 
 class Bench:
@@ -142,3 +152,30 @@ def test_what_cannot_be_had_is_an_error_and_not_off() -> None:
     with pytest.raises(ConfigError) as caught:
         build_guardrail("on")
     assert "off, words, cosmos" in caught.value.message
+
+
+def test_a_guardrail_looks_at_what_has_no_plan() -> None:
+    frames = np.full((3, 40, 60, 3), 90, np.uint8)
+    nothing = Looks(None, "off")
+    assert nothing.at_words({"prompt": "forbidden"}) == ""
+    assert nothing.at_frames(frames) is frames
+    assert nothing.record == GuardrailRecord(requested="off")
+
+    looks = Looks(FakeGuardrail(), "fake")
+    assert looks.at_words({"prompt": "a road", "negative prompt": "forbidden"}) == (
+        "fake: negative prompt: it holds 'forbidden'"
+    )
+    assert looks.record.text == "blocked"
+
+    looks = Looks(FakeGuardrail(paints_faces=True), "fake")
+    assert looks.at_words({"prompt": "a road", "negative prompt": ""}) == ""
+    changed = looks.at_frames(frames)
+    assert changed is not None
+    assert (changed[:, 10:30, 10:30] == 128).all()
+    assert looks.record == GuardrailRecord(
+        requested="fake", text="passed", video="passed", faces_blurred=True, version="fake 1"
+    )
+
+    looks = Looks(FakeGuardrail(refuses_frames=True), "fake")
+    assert looks.at_frames(frames) is None
+    assert looks.record.video == "blocked"

@@ -15,6 +15,7 @@ from worldgen.datatypes import Candidate, GenerationPlan, GuardrailRecord, Model
 from worldgen.errors import GenerationError, boundary
 from worldgen.media.scratch import Scratch
 from worldgen.media.video import VideoWriter
+from worldgen.models.guardrail.looks import refused_words
 from worldgen.models.guardrail.protocol import Guardrail
 from worldgen.models.protocol import WorldModel
 
@@ -42,19 +43,16 @@ class GuardedWorldModel:
             state = {"text": "blocked" if reason else "passed", "version": self._guardrail.version}
             record = record.model_copy(update=state)
             if reason:
-                yield _blocked(plan, f"{self._guardrail.name}: {reason}", record)
+                yield _blocked(plan, reason, record)
                 return
         with closing(self.model.generate(plan, stop)) as events:  # type: ignore[type-var]  # all are generators
             for event in events:
                 yield self._checked(plan, event, record) if isinstance(event, Candidate) else event
 
     def _refuses(self, plan: GenerationPlan) -> str:
-        guardrail = self._guardrail
-        assert guardrail is not None  # noqa: S101 -- for the type checker; the caller has looked
-        for what, text in (("prompt", plan.prompt), ("negative prompt", plan.negative_prompt)):
-            if text and (reason := guardrail.check_text(text)):
-                return f"{what}: {reason}"
-        return ""
+        assert self._guardrail is not None  # noqa: S101 -- for the type checker; the caller has looked
+        texts = {"prompt": plan.prompt, "negative prompt": plan.negative_prompt}
+        return refused_words(self._guardrail, texts)
 
     def _checked(self, plan: GenerationPlan, candidate: Candidate, record: GuardrailRecord) -> Candidate:
         guardrail = self._guardrail
