@@ -9,6 +9,8 @@ import pytest
 from tests.situations_cosmos3 import SPEC, Situation, source_of
 from worldgen.datatypes import GenerationPlan, Source
 from worldgen.errors import ContractError, GenerationError, SourceError
+from worldgen.media.encode import write_lossless
+from worldgen.media.masks import read_mask
 from worldgen.models.build import profile_of
 from worldgen.planning import check_needs, masks_of, plan_generation
 from worldgen.sources.masks import with_masks
@@ -56,6 +58,51 @@ def test_what_is_no_mask_of_this_clip_is_refused(tmp_path: Path) -> None:
     for name in ("small.png", "text.png", "missing.png"):
         with pytest.raises(SourceError, match=name):
             with_masks(source, {"edge": tmp_path / name})
+
+
+def moving(situation: Situation, folder: Path) -> tuple[Path, Path]:
+    """A white bar that moves: as a folder of pictures, and as a video without loss."""
+    count = source_of(situation.clip).frames
+    frames = np.zeros((count, 54, 96, 3), np.uint8)
+    folder.mkdir()
+    for index in range(count):
+        frames[index, :, : 8 * (index + 1)] = 255
+        cv2.imwrite(str(folder / f"{index}.png"), frames[index])
+    video = folder.parent / "mask.mkv"
+    write_lossless(video, frames, fps=10.0)
+    return folder, video
+
+
+def test_a_mask_may_move_frame_for_frame(tmp_path: Path) -> None:
+    situation = Situation(tmp_path / "s")
+    folder, video = moving(situation, tmp_path / "moving")
+    of_folder, of_video = (with_masks(source_of(situation.clip), {"edge": path}) for path in (folder, video))
+    assert masks_of(of_folder) != masks_of(of_video)
+    steps = read_mask(of_folder.masks["edge"])
+    assert steps.shape == (source_of(situation.clip).frames, 54, 96)
+    assert np.abs(steps.astype(int) - read_mask(of_video.masks["edge"])).max() <= 2
+    first, moves, same = (
+        situation.frames(plan_of(situation, s))
+        for s in (with_masks(source_of(situation.clip), {"edge": folder / "0.png"}), of_folder, of_video)
+    )
+    assert not np.array_equal(first, moves)
+    assert np.abs(same.astype(int) - moves).mean() < 1
+
+
+def test_a_mask_of_another_length_or_size_is_refused(tmp_path: Path) -> None:
+    situation = Situation(tmp_path / "s")
+    folder, video = moving(situation, tmp_path / "moving")
+    short = source_of(situation.clip).model_copy(update={"frames": 3})
+    wide = source_of(situation.clip).model_copy(update={"width": 98})
+    for path in (folder, video):
+        with pytest.raises(SourceError, match="the clip 3 frames"):
+            with_masks(short, {"edge": path})
+        with pytest.raises(SourceError, match="is 96x54, the clip 98x54"):
+            with_masks(wide, {"edge": path})
+    source = with_masks(source_of(situation.clip), {"edge": folder})
+    (folder / "0.png").unlink()
+    with pytest.raises(SourceError, match="changed since"):
+        read_mask(source.masks["edge"])
 
 
 def test_a_mask_that_changed_since_is_not_used(tmp_path: Path) -> None:

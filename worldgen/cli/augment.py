@@ -111,7 +111,11 @@ def augment_command(
     ] = None,
     mask: Annotated[
         list[str] | None,
-        typer.Option("--mask", metavar="KIND=PNG", help="Where it counts: white 1, black 0; repeatable."),
+        typer.Option(
+            "--mask",
+            metavar="KIND=PATH",
+            help="Where it counts, white 1, black 0: a PNG, or pictures or a video, frame for frame.",
+        ),
     ] = None,
     camera: Annotated[str | None, typer.Option(help="Which camera of a recording.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of a folder of images.")] = None,

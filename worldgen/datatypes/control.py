@@ -28,7 +28,10 @@ class ControlMap:
 
 
 class MaskRef(Value):
-    """A grey picture on disk: how much a control map counts, place by place, 0 to 1."""
+    """On disk, how much a control map counts, place by place, 0 to 1.
+
+    A grey picture for all frames; or a folder of pictures or a video, one for each frame.
+    """
 
     uri: str
     sha256: str

@@ -9,7 +9,6 @@ from pathlib import Path
 from traceback import clear_frames
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -26,9 +25,17 @@ from worldgen.datatypes import (
     Progress,
 )
 from worldgen.datatypes.digest import digest
-from worldgen.errors import Cancelled, ContractError, GenerationError, WeightsError, boundary
+from worldgen.errors import (
+    Cancelled,
+    ContractError,
+    GenerationError,
+    SourceError,
+    WeightsError,
+    boundary,
+)
+from worldgen.media.masks import read_mask
 from worldgen.media.scratch import Scratch
-from worldgen.media.video import VideoWriter, sha256_of
+from worldgen.media.video import VideoWriter
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.fitting import fitted, restored
 from worldgen.models.cosmos3.memory import Demand, cheaper, demand_of, estimate_memory
@@ -188,14 +195,13 @@ class _Generation:
         return Control(kind=ref.kind, frames=frames, digest=name, weight=weight, mask=mask)
 
     def _mask(self, ref: MaskRef) -> npt.NDArray[np.float32]:
-        path = Path(ref.uri)
-        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
-        if grey is None or sha256_of(path) != ref.sha256:
-            message = f"the mask {path} is gone, or has changed since it was planned with"
-            raise GenerationError(message, reason="unavailable")
-        weights = grey.astype(np.float32)[None] / np.float32(255)
-        whole = fitted(weights, self.plan.fit, "mask", pads=False)
-        return np.repeat(whole, self.plan.fit.model_frames, axis=0)
+        try:
+            grey = read_mask(ref)
+        except SourceError as error:
+            raise GenerationError(error.message, reason="unavailable") from error
+        is_one = len(grey) == 1
+        whole = fitted(grey, self.plan.fit, "mask", pads=not is_one).astype(np.float32) / np.float32(255)
+        return np.repeat(whole, self.plan.fit.model_frames, axis=0) if is_one else whole
 
     def _start(self) -> Frames | None:
         count = int(self.plan.parameters.get("start_frames", 0))
