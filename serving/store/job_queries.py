@@ -1,5 +1,7 @@
 """Questions about jobs: nothing is changed by asking."""
 
+import json
+from collections.abc import Collection
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
@@ -178,6 +180,26 @@ class JobQueries:
             since = self.database.now(connection) - SAME_FOR_SECONDS
             found = same_row(connection, owner, fingerprint, since)
             return None if found is None else statuses_of(connection, [found])[0]
+
+    def source_names(self, sources: Collection[str], owner: str | None) -> dict[str, str]:
+        """Return the names that clients gave to sources, the latest of each; None knows everybody's.
+
+        Args:
+            sources: As jobs name them.
+            owner: Whose names.
+        """
+        if not sources:
+            return {}
+        is_asked = JOBS.c.source.in_(sources)
+        if owner is not None:
+            is_asked = sa.and_(is_asked, JOBS.c.owner == owner)
+        last = sa.select(sa.func.max(JOBS.c.created)).where(is_asked).group_by(JOBS.c.source)
+        query = sa.select(JOBS.c.source, JOBS.c.request).where(is_asked, JOBS.c.created.in_(last))
+        with self.database.read() as connection:
+            found = {
+                source: json.loads(text).get("source_name", "") for source, text in connection.execute(query)
+            }
+        return {source: name for source, name in found.items() if name}
 
     def sources(self) -> frozenset[str]:
         """Name everything that a kept job was asked to read: sources, labels, calibrations."""

@@ -1,13 +1,12 @@
 """Audits: blind ones, and keeping what a person says."""
 
-import asyncio
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
-from serving.web.gallery import REASONS, card_of, current, is_audited, person_of, visible_cards
+from serving.web.gallery import REASONS, card_of, current, described, is_audited, person_of, visible_cards
 from serving.web.render import HEADERS
 from serving.web.shelf import blinded
 from serving.web.site import Site
@@ -31,7 +30,7 @@ def add_audits(router: APIRouter, site: Site) -> None:
         if not open_:
             return site.page(request, "audited.html.j2", who, total=len(cards))
         card = next((c for c in open_ if c["id"] > after), open_[0])
-        data = await asyncio.to_thread(site.shelf.variant, card["id"])
+        data = await described(site, card)
         data["variants"] = [blinded(data["variants"][0])]
         return site.page(
             request,
@@ -54,7 +53,7 @@ def add_audits(router: APIRouter, site: Site) -> None:
     @router.post("/variants/{variant_id}/audit")
     async def audit(request: Request, variant_id: str) -> Response:
         who = await site.who(request, "audit")
-        card_of(await visible_cards(site, who), variant_id)
+        card = card_of(await visible_cards(site, who), variant_id)
         body = await _small_body(request)
         try:
             asked = AuditRequest.model_validate_json(body)
@@ -65,8 +64,7 @@ def add_audits(router: APIRouter, site: Site) -> None:
             asked = asked.model_copy(update={"by": who.name})
         await site.backend.audit(request, who, variant_id, asked)
         # Decided: now the verdict may be seen, and with it whatever was hidden.
-        data = await asyncio.to_thread(site.shelf.variant, variant_id)
-        return JSONResponse(data, headers=HEADERS)
+        return JSONResponse(await described(site, card), headers=HEADERS)
 
 
 async def _small_body(request: Request) -> bytes:

@@ -99,6 +99,10 @@ class Backend(Protocol):
         """Say which of these variants the principal may see."""
         ...
 
+    async def source_names(self, principal: Principal, sha256s: Sequence[str]) -> dict[str, str]:
+        """Return the names that the principal's uploads had where they came from, by content."""
+        ...
+
     async def audit(
         self, request: Request, principal: Principal, variant_id: str, body: AuditRequest
     ) -> Audit:

@@ -63,8 +63,7 @@ def add_gallery(router: APIRouter, site: Site) -> None:
         card = card_of(cards, variant_id)
         order = found if any(c["id"] == variant_id for c in found) else current(cards)
         at = next((i for i, c in enumerate(order) if c["id"] == variant_id), 0)
-        data = await asyncio.to_thread(site.shelf.variant, variant_id)
-        data["variants"][0]["superseded"] = card["superseded"]
+        data = await described(site, card)
         siblings = [c for c in current(cards) if c["sourceKey"] == card["sourceKey"]]
         query = urlencode(filters, doseq=True)
         return site.page(
@@ -90,7 +89,26 @@ async def visible_cards(site: Site, who: Principal) -> list[Json]:
     """List the cards that somebody may see."""
     cards = await asyncio.to_thread(site.shelf.cards)
     seen = await site.backend.visible(who, [card["id"] for card in cards])
-    return [card for card in cards if card["id"] in seen]
+    cards = [card for card in cards if card["id"] in seen]
+    # An upload is a file named after its content; whoever sent it knows it by another name.
+    uploads = {card["sourceSha"] for card in cards if card["sourceName"] == card["sourceSha"]}
+    names = await site.backend.source_names(who, sorted(uploads))
+    for card in cards:
+        if card["sourceSha"] in uploads:
+            card["sourceName"] = names.get(card["sourceSha"], card["sourceSha"][:12])
+    return cards
+
+
+async def described(site: Site, card: Json) -> Json:
+    """Describe a card's variant in full, as the player reads it.
+
+    Raises:
+        PublishError: `not_found`, `damaged`.
+    """
+    data = await asyncio.to_thread(site.shelf.variant, card["id"])
+    for variant in data["variants"]:
+        variant.update(superseded=card["superseded"], sourceName=card["sourceName"])
+    return data
 
 
 def current(cards: list[Json]) -> list[Json]:

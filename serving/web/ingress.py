@@ -102,6 +102,13 @@ class IngressBackend:
         owned = await asyncio.to_thread(self._owned, principal.sees)
         return owned.intersection(variant_ids)
 
+    async def source_names(self, principal: Principal, sha256s: Sequence[str]) -> dict[str, str]:
+        """Look the names up in the jobs that the principal sees."""
+        owner = principal.sees if self.keys_on else None
+        sources = [f"blob:{sha256}" for sha256 in sha256s]
+        names = await asyncio.to_thread(self._service.backend.jobs.source_names, sources, owner)
+        return {source.removeprefix("blob:"): name for source, name in names.items()}
+
     async def audit(
         self, request: Request, principal: Principal, variant_id: str, body: AuditRequest
     ) -> Audit:

@@ -166,6 +166,7 @@ def _card(entry: Published, catalog: Catalog) -> Json:
         "note": str(provenance.get("model_note", "")),
         "recognised": verdict.recognised.replace("_", " "),
         "sourceKey": record.source_sha256[:16],
+        "sourceSha": record.source_sha256,
         "sourceName": Path(uri).name or uri or record.source_sha256[:12],
         "hasSource": catalog.source_video(record.source_sha256) is not None,
         "thumbnail": file_address(record.id, "thumbnail.jpg") if entry.thumbnail else "",

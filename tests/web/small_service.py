@@ -210,6 +210,11 @@ class SmallService:
             variant_ids if not self.keys_on else self.owned.get(principal.name, set()) & set(variant_ids)
         )
 
+    async def source_names(self, principal, sha256s: Sequence[str]) -> dict[str, str]:
+        requests = (job.request for job in self.all_jobs.values())
+        names = {r.source.removeprefix("blob:"): r.source_name for r in requests if r.source_name}
+        return {sha256: names[sha256] for sha256 in sha256s if sha256 in names}
+
     async def audit(self, request, principal, variant_id: str, body) -> Audit:
         found = self.catalog.load(variant_id)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")

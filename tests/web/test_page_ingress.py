@@ -41,6 +41,9 @@ def test_a_person_with_a_key_gets_from_a_clip_to_an_audit(tmp_path, serve, look)
             page.keyboard.press("a")
             wait_until(page, "document.getElementById('people').children.length === 1")
             assert "ada accepted" in page.locator("#people").inner_text()
+            assert "drive.mp4" in page.locator("#player-details").inner_text(), "the upload's own name"
+            page.goto(f"{address}/gallery")
+            assert page.locator(".source-card h2").inner_text() == "drive.mp4"
             page.get_by_role("button", name="Sign out").click()
             page.get_by_label("Key").fill(other)
             page.get_by_label("Key").press("Enter")

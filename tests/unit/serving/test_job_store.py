@@ -41,6 +41,24 @@ def step(number, steps=8):
     return JobEvent(id=0, kind="progress", state="running", stage="paint", step=number, steps=steps)
 
 
+def test_uploads_have_the_names_that_their_owners_gave_them_last(jobs):
+    clip, other = "blob:" + "a" * 64, "blob:" + "b" * 64
+    for number, (source, name, owner) in enumerate(
+        [
+            (clip, "first.mp4", "me"),
+            (clip, "rain.mp4", "me"),
+            (other, "", "me"),
+            (clip, "theirs.mp4", "you"),
+        ]
+    ):
+        asked = ASKED.model_copy(update={"source": source, "source_name": name})
+        submit(jobs, f"j{number}", request=asked, owner=owner)
+    assert jobs.source_names([clip, other], "me") == {clip: "rain.mp4"}
+    assert jobs.source_names([clip, other], "you") == {clip: "theirs.mp4"}
+    assert jobs.source_names([clip], None) == {clip: "theirs.mp4"}
+    assert jobs.source_names([], None) == {}
+
+
 def test_a_job_from_beginning_to_end(jobs):
     status, is_new = submit(jobs)
     assert (status.state, status.queue_position, is_new) == ("queued", 0, True)
