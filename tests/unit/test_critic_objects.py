@@ -54,8 +54,23 @@ def test_a_thing_painted_over_is_named():
     wide = [cv2.dilate(m.astype(np.uint8), np.ones((5, 5), np.uint8)) for m in mask]
     gone = np.stack([cv2.inpaint(f, m, 3, cv2.INPAINT_TELEA) for f, m in zip(frames, wide, strict=True)])
     found = findings(gone)["objects.pattern"]
-    assert found.passed is False
+    assert (found.passed, found.severity) == (False, "reject")
     assert found.places[0].object_id == thing
+
+
+def test_a_thing_that_is_a_little_off_asks_for_a_look_and_one_that_is_gone_does_not():
+    frames = situations.drive().clip.frames
+    _, mask = largest()
+    upside_down = frames[:, ::-1].astype(np.float32)
+    seen = []
+    for share in (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0):
+        other = np.where(mask[..., None], (1 - share) * frames + share * upside_down, frames)
+        found = findings(other.astype(np.uint8))["objects.pattern"]
+        seen.append("fine" if found.passed else found.severity)
+    assert seen[0] == "fine"
+    assert seen[-1] == "reject"
+    assert "review" in seen
+    assert seen == sorted(seen, key=["fine", "review", "reject"].index)
 
 
 def test_what_night_draws_anew_is_not_judged_and_says_so():

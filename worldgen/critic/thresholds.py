@@ -85,6 +85,9 @@ class ObjectLimits(Value):
     pattern: float = 0.5
     """Least correlation of a thing with itself in the source."""
     pattern_dusk: float = 0.42
+    pattern_gone: float = 0.2
+    """A thing below this is not the source's; only where more is asked for, as flakes and haze take as much
+    from honest ones. Of 222 goods of 37 development scenes none lies below 0.32 there."""
     pattern_snow: float = 0.15
     pattern_haze: float = 0.15
     haze_signal: float = 30.0

@@ -148,8 +148,9 @@ def _finding(
         else f"{what} {int(evidence.objects[0][thing])} does not look as in the source from frame {at} on"
     )
     places = () if passed else (evidence.object_place(at, at + frames - 1, thing),)
+    is_gone = per_thing == 1 and value < evidence.thresholds.objects.pattern_gone < limit
     # Review: on unseen scenes it failed a third of honest physics, too; see the table in README.md.
-    return _made(check, passed, value, limit, reason, places, "review")
+    return _made(check, passed, value, limit, reason, places, "reject" if is_gone else "review")
 
 
 def _made(
