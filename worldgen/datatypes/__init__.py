@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from worldgen.datatypes.calibration import Camera, CameraModel
     from worldgen.datatypes.candidate import Candidate, GuardrailRecord, Progress
     from worldgen.datatypes.case import Case
-    from worldgen.datatypes.clip import Clip, Frames, VideoRef
+    from worldgen.datatypes.clip import Clip, Frames
     from worldgen.datatypes.condition import Condition, ConditionClass
     from worldgen.datatypes.control import (
         CONTROL_KINDS,
         ControlKind,
-        ControlMap,
         ControlRef,
         MaskRef,
     )
-    from worldgen.datatypes.geometry import Geometry, GeometryRef, Origin, Origins
+    from worldgen.datatypes.control_map import ControlMap
+    from worldgen.datatypes.geometry import Geometry, GeometryRef
     from worldgen.datatypes.labels import (
         Box2d,
         Box3d,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Visibility,
     )
     from worldgen.datatypes.material import Material
+    from worldgen.datatypes.origin import Origin, Origins
     from worldgen.datatypes.plan import Fit, GenerationPlan
     from worldgen.datatypes.profile import ModelProfile
     from worldgen.datatypes.scene import MapElement, Matrix4, Scene, SceneBox
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         Verdict,
         VerdictState,
     )
+    from worldgen.datatypes.video_ref import VideoRef
 
 _HOMES = {
     "Audit": "audit",
@@ -68,7 +70,7 @@ _HOMES = {
     "Condition": "condition",
     "ConditionClass": "condition",
     "ControlKind": "control",
-    "ControlMap": "control",
+    "ControlMap": "control_map",
     "ControlRef": "control",
     "Decision": "audit",
     "Detectable": "verdict",
@@ -91,8 +93,8 @@ _HOMES = {
     "ModelProfile": "profile",
     "ObjectLabel": "labels",
     "Observation": "verdict",
-    "Origin": "geometry",
-    "Origins": "geometry",
+    "Origin": "origin",
+    "Origins": "origin",
     "Outcome": "variant",
     "Place": "verdict",
     "Progress": "candidate",
@@ -106,7 +108,7 @@ _HOMES = {
     "Variant": "variant",
     "Verdict": "verdict",
     "VerdictState": "verdict",
-    "VideoRef": "clip",
+    "VideoRef": "video_ref",
     "Visibility": "labels",
 }
 

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.verdict import Finding
+from worldgen.datatypes.video_ref import VideoRef
 
 
 class Progress(Value):

@@ -1,12 +1,12 @@
 """A case: all that the critic may see. Never who made the candidate."""
 
-from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.condition import Condition
 from worldgen.datatypes.control import ControlRef
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.geometry import GeometryRef
 from worldgen.datatypes.labels import Labels
 from worldgen.datatypes.spec import Spec
+from worldgen.datatypes.video_ref import VideoRef
 
 
 class Case(Value):

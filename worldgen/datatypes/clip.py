@@ -1,4 +1,4 @@
-"""A clip: frames of one camera over time; and a reference to one that stays on disk."""
+"""A clip: frames of one camera over time."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -6,8 +6,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float64, UInt8
-
-from worldgen.datatypes.digest import Value
 
 Frames: TypeAlias = UInt8[npt.NDArray[np.uint8], "t h w 3"]
 """t frames, h rows, w columns, RGB in that order, sRGB-encoded (or BT.709, display-referred), 0..255."""
@@ -48,16 +46,3 @@ class Clip:
         """Show shapes, not pixels."""
         width, height = self.size
         return f"Clip({len(self)} frames, {width}x{height}, {self.fps:g} fps, {self.camera!r})"
-
-
-class VideoRef(Value):
-    """Where a video is and what is in it: what travels instead of pixels."""
-
-    uri: str
-    """A path on this machine's file system, or an object's address."""
-    sha256: str
-    frames: int
-    width: int
-    height: int
-    fps: float
-    size_bytes: int = 0

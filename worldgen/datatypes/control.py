@@ -1,30 +1,13 @@
-"""A control map: the 8-bit picture a world model reads, in the model's conventions."""
+"""Control maps on disk: their kinds, and what travels instead of their pixels."""
 
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
-import numpy as np
-import numpy.typing as npt
-from jaxtyping import UInt8
-
-from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.digest import Value
-from worldgen.datatypes.geometry import Origin
+from worldgen.datatypes.origin import Origin
+from worldgen.datatypes.video_ref import VideoRef
 
 ControlKind: TypeAlias = Literal["edge", "blur", "depth", "seg", "wsm"]
 CONTROL_KINDS: Final[tuple[ControlKind, ...]] = get_args(ControlKind)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ControlMap:
-    """One control video, frame for frame with its clip."""
-
-    kind: ControlKind
-    frames: UInt8[npt.NDArray[np.uint8], "t h w 3"]
-    origin: Origin
-    """Where it came from: edges and blur of RGB are 'estimated' unless the RGB is the simulator's."""
-    parameters: tuple[tuple[str, str], ...] = ()
-    """How it was made, for provenance: preset, thresholds, palette."""
 
 
 class MaskRef(Value):

@@ -1,7 +1,6 @@
 """Geometry: what physics, critic and events read; never an 8-bit picture."""
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,23 +8,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
 from worldgen.datatypes.calibration import Camera
 from worldgen.datatypes.digest import Value
-
-Origin: TypeAlias = Literal["simulator", "sidecar", "estimated", "from_motion", "assumed", "absent"]
-"""simulator: rendered truth. sidecar: measured beside the clip (LiDAR, stereo). estimated: a network.
-from_motion: triangulated from the clip itself. assumed: a prior (ground plane, camera height)."""
-
-
-class Origins(Value):
-    """Where each part of a geometry came from."""
-
-    depth: Origin
-    scale: Origin
-    """Where metres come from; depth may be from motion while its scale is an assumed camera height."""
-    tags: Origin = "absent"
-    instances: Origin = "absent"
-    camera: Origin = "assumed"
-    pose: Origin = "absent"
-    flow: Origin = "absent"
+from worldgen.datatypes.origin import Origins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,11 +1,11 @@
 """Material: geometry, control maps, labels and condition of one source, made once for all specs."""
 
-from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.condition import Condition
 from worldgen.datatypes.control import ControlRef
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.geometry import GeometryRef
 from worldgen.datatypes.labels import Labels
+from worldgen.datatypes.video_ref import VideoRef
 
 
 class Material(Value):

@@ -1,11 +1,11 @@
 """A plan: a spec with nothing left to decide, complete before any compute."""
 
-from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.condition import Condition
 from worldgen.datatypes.control import ControlKind, ControlRef
 from worldgen.datatypes.digest import Value, digest
 from worldgen.datatypes.geometry import GeometryRef
 from worldgen.datatypes.spec import Spec
+from worldgen.datatypes.video_ref import VideoRef
 
 
 class Fit(Value):

@@ -3,11 +3,11 @@
 from typing import Literal, TypeAlias
 
 from worldgen.datatypes.calibration import Camera
-from worldgen.datatypes.clip import VideoRef
 from worldgen.datatypes.condition import Condition
 from worldgen.datatypes.control import ControlKind, MaskRef
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.labels import Labels
+from worldgen.datatypes.video_ref import VideoRef
 
 SourceKind: TypeAlias = Literal["video", "images", "carla_dump", "carla_clip", "controls"]
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from worldgen.datatypes.clip import VideoRef
+from worldgen.datatypes.video_ref import VideoRef
 from worldgen.errors import OutputError
 from worldgen.media.colour import BT709, FULL, LIMITED, FromRgb
 from worldgen.media.packets import error_text

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from worldgen.datatypes.clip import Clip, Frames, VideoRef
+from worldgen.datatypes.clip import Clip, Frames
+from worldgen.datatypes.video_ref import VideoRef
 from worldgen.errors import SourceError, boundary
 from worldgen.media.bounded import decode_bounded, decode_images_bounded, probe_bounded
 from worldgen.media.decode import decode

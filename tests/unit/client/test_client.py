@@ -252,7 +252,7 @@ def test_the_client_loads_nothing_heavy() -> None:
         "import time; t = time.perf_counter(); import pydantic, httpx2; base = time.perf_counter() - t\n"
         "import sys, worldgen.client; whole = time.perf_counter() - t\n"
         "print(f'import: {whole / base:.1f} times pydantic and httpx2 alone', file=sys.stderr)\n"
-        "print([m for m in ('torch', 'ray', 'cv2', 'av', 'rich', 'fastapi', 'worldgen.pipeline') if m in sys.modules])"
+        "print([m for m in ('torch', 'ray', 'cv2', 'av', 'numpy', 'rich', 'fastapi', 'worldgen.pipeline') if m in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     print(ended.stderr)
