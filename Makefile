@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`; everything else is for working on worldgen.
-.PHONY: demo test test-all check fix bench clean
+.PHONY: demo test test-all test-gpu check fix bench clean
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null)
@@ -30,6 +30,9 @@ test: $(STAMP)  ## the tests that need no GPU, no account and no network
 test-all: $(STAMP)
 	$(PY) -m pytest -q tests/web
 	$(PY) -m pytest -q -n auto --dist loadfile -m "not bench and not gpu" --ignore=tests/web
+
+test-gpu: $(STAMP)  ## the tests that need an NVIDIA GPU
+	$(PY) -m pytest -q -m gpu tests/gpu
 
 check: $(STAMP)  ## format, lint, types, imports
 	$(VENV)/bin/ruff format --check .

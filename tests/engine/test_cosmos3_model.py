@@ -4,6 +4,7 @@ import re
 import threading
 from collections import Counter
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -142,11 +143,20 @@ def test_provenance_tells_where_and_how_it_was_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"attention": "magic"}, {"offload": "moon"}, {"device": "cuda"}, {"threads": -1}, {"threads": 9999}],
+    [
+        {"attention": "magic"},
+        {"attention": "sage"},
+        {"offload": "moon"},
+        {"device": "cuda"},
+        {"threads": -1},
+        {"threads": 9999},
+    ],
 )
 def test_a_placement_that_does_not_exist_is_refused(tmp_path: Path, parameters: dict[str, Any]) -> None:
     if torch.cuda.is_available() and "device" in parameters:
         pytest.skip("device=cuda is right on this machine: it has a GPU")
+    if parameters.get("attention") == "sage" and find_spec("sageattention"):
+        pytest.skip("sage is right on this machine: its package is installed")
     with pytest.raises((ConfigError, ContractError)):
         Situation(tmp_path, **parameters).make()
 

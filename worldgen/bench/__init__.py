@@ -19,6 +19,7 @@ BENCHES = {
     "kills": "serving.bench.kills",
     "physics": "worldgen.bench.physics",
     "serve": "serving.bench.serve",
+    "true-size": "worldgen.bench.true_size",
 }
 """Name -> module with ``measure(full: bool) -> tuple[Figures, str]`` (figures, what was sampled).
 

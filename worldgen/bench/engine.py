@@ -160,15 +160,16 @@ def _stock(folder: Path) -> Any:  # noqa: ANN401 -- of diffusers
         pipeline.scheduler.config, flow_shift=Sampling().flow_shift, use_karras_sigmas=False
     )
     pipeline.update_components(scheduler=shifted)
-    for block in _blocks(pipeline.blocks):
+    for block in blocks_of(pipeline.blocks):
         if hasattr(block, "set_progress_bar_config"):
             block.set_progress_bar_config(disable=True)
     return pipeline
 
 
-def _blocks(block: Any) -> list[Any]:  # noqa: ANN401 -- of diffusers
+def blocks_of(block: Any) -> list[Any]:  # noqa: ANN401 -- of diffusers
+    """List a block of diffusers' modular pipelines and all that are in it."""
     inner = getattr(block, "sub_blocks", {}) or {}
-    return [block, *(b for child in inner.values() for b in _blocks(child))]
+    return [block, *(b for child in inner.values() for b in blocks_of(child))]
 
 
 def _by_stock(pipeline: Any, request: Transfer) -> torch.Tensor:  # noqa: ANN401 -- of diffusers

@@ -11,7 +11,9 @@ from worldgen.errors import ConfigError
 
 
 def bench_command(
-    name: Annotated[str, typer.Argument(help="physics, critic, engine, embedded, serve or kills.")],
+    name: Annotated[
+        str, typer.Argument(help="physics, critic, engine, true-size, embedded, serve or kills.")
+    ],
     full: Annotated[
         bool, typer.Option("--full", help="The whole figure, not the sample that fits in a minute.")
     ] = False,

@@ -50,7 +50,8 @@ def placement_of(parameters: dict[str, Any]) -> Placement:
     """Read a plan's parameters; an empty device and no number of threads become those there are.
 
     Raises:
-        ConfigError: `invalid` for a word that does not exist, `not_permitted` for a GPU that is not there.
+        ConfigError: `invalid` for a word that does not exist, `not_permitted` for a GPU that is not there,
+            `missing_extra` for an attention backend whose package is not.
     """
     given = {name: parameters[name] for name in PlacementSettings.model_fields if name in parameters}
     try:
@@ -62,7 +63,7 @@ def placement_of(parameters: dict[str, Any]) -> Placement:
     if device.startswith("cuda") and not torch.cuda.is_available():
         message = f"device {device} was asked for, and torch finds no GPU"
         raise ConfigError(message, reason="not_permitted", hint="set device=cpu, or look at the driver")
-    _check_attention(asked.attention)
+    check_attention(asked.attention)
     found = {"device": device, "threads": threads_for(asked.threads)}
     return Placement(**(asked.model_dump() | found))
 
@@ -117,10 +118,24 @@ def _offload(engine: Cosmos3Engine, placement: Placement) -> None:
     engine.network.place(device)
 
 
-def _check_attention(name: str) -> None:
-    from diffusers.models.attention_dispatch import AttentionBackendName
+def check_attention(name: str) -> None:
+    """Refuse an attention backend that cannot be used here; empty is torch's own.
+
+    Raises:
+        ConfigError: `invalid` for a name that diffusers does not know, `missing_extra` for one whose package
+            is not installed.
+    """
+    from diffusers.models.attention_dispatch import (
+        AttentionBackendName,
+        _check_attention_backend_requirements,
+    )
 
     known = [backend.value for backend in AttentionBackendName]
     if name and name not in known:
         message = f"diffusers knows no attention backend {name!r}; it knows: {', '.join(known)}"
         raise ConfigError(message, reason="invalid")
+    if name:
+        try:
+            _check_attention_backend_requirements(AttentionBackendName(name))
+        except (RuntimeError, ImportError) as error:
+            raise ConfigError(str(error), reason="missing_extra", hint="or leave attention empty") from error
