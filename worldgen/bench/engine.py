@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import torch
 
+from worldgen.bench.stock import by_stock, stock_from
 from worldgen.datatypes import Spec
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.load import Parts, load
@@ -65,12 +66,12 @@ def measure(full: bool) -> tuple[Figures, str]:
 
 def _measure(folder: Path, full: bool) -> tuple[Figures, str]:
     parts = load(folder, dtype=torch.float32)
-    stock = _stock(folder)
+    stock = stock_from(folder)
     request = _request(SPECS[1])
     theirs, ours, difference = [], [], 0.0
     for index in range(6 if full else 4):
         mine, seconds = _timed(partial(_pixels, Cosmos3Engine(parts), request))
-        other, stock_seconds = _timed(partial(_by_stock, stock, request))
+        other, stock_seconds = _timed(partial(by_stock, stock, request))
         difference = max(difference, float((mine - other).abs().max()))
         if index:  # The first round warms both up.
             ours.append(seconds)
@@ -148,46 +149,3 @@ def _made(engine: Cosmos3Engine, request: Transfer) -> Made:
         message = "the engine ended without frames"
         raise TypeError(message)
     return last
-
-
-def _stock(folder: Path) -> Any:  # noqa: ANN401 -- of diffusers
-    from diffusers import Cosmos3OmniModularPipeline, UniPCMultistepScheduler
-
-    pipeline = Cosmos3OmniModularPipeline.from_pretrained(str(folder))
-    pipeline.load_components(dtype=torch.float32)
-    pipeline.disable_safety_checker()
-    shifted = UniPCMultistepScheduler.from_config(
-        pipeline.scheduler.config, flow_shift=Sampling().flow_shift, use_karras_sigmas=False
-    )
-    pipeline.update_components(scheduler=shifted)
-    for block in blocks_of(pipeline.blocks):
-        if hasattr(block, "set_progress_bar_config"):
-            block.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def blocks_of(block: Any) -> list[Any]:  # noqa: ANN401 -- of diffusers
-    """List a block of diffusers' modular pipelines and all that are in it."""
-    inner = getattr(block, "sub_blocks", {}) or {}
-    return [block, *(b for child in inner.values() for b in blocks_of(child))]
-
-
-def _by_stock(pipeline: Any, request: Transfer) -> torch.Tensor:  # noqa: ANN401 -- of diffusers
-    from PIL import Image
-
-    how = request.sampling
-    made: torch.Tensor = pipeline(
-        prompt=request.prompt,
-        negative_prompt=request.negative,
-        control_videos={c.kind: [Image.fromarray(f) for f in c.frames] for c in request.controls},
-        height=SIZE[0],
-        width=SIZE[1],
-        fps=how.fps,
-        num_inference_steps=how.steps,
-        guidance_scale=how.guidance.text,
-        control_guidance=how.guidance.control,
-        generator=torch.Generator().manual_seed(request.seed),
-        output="videos",
-        output_type="pt",
-    )
-    return made

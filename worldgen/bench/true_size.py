@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoencoderKLWan, Cosmos3OmniTransformer
 from torch.utils.flop_counter import FlopCounterMode
 
-from worldgen.bench.engine import blocks_of
+from worldgen.bench.stock import by_stock, stock_of
 from worldgen.errors import ConfigError
 from worldgen.models.cosmos3.engine import Cosmos3Engine
 from worldgen.models.cosmos3.load import Parts
@@ -191,58 +191,17 @@ def _ours(device: str, engine: Cosmos3Engine, request: Transfer) -> Timed:
 
 def _stock_step(device: str, parts: Parts, request: Transfer) -> float:
     """Seconds of a step of diffusers' pipeline: the difference of two lengths, so that all else cancels."""
-    pipeline = _stock(parts)
+    pipeline = stock_of(parts)
     few, many = 1, request.sampling.steps
 
     def seconds(steps: int) -> float:
         started = _now(device)
-        _by_stock(pipeline, request, steps, device)
+        by_stock(pipeline, request, steps=steps, device=device)
         return _now(device) - started
 
     seconds(few)  # warms up
     shorter = seconds(few)
     return (seconds(many) - shorter) / (many - few)
-
-
-def _stock(parts: Parts) -> Any:  # noqa: ANN401 -- of diffusers
-    from diffusers import UniPCMultistepScheduler
-    from diffusers.modular_pipelines.cosmos import Cosmos3OmniBlocks
-
-    pipeline = Cosmos3OmniBlocks().init_pipeline()
-    pipeline.update_components(
-        transformer=parts.network,
-        vae=parts.vae,
-        text_tokenizer=parts.tokenizer,
-        scheduler=UniPCMultistepScheduler.from_config(
-            parts.scheduler_config, flow_shift=Sampling().flow_shift, use_karras_sigmas=False
-        ),
-    )
-    pipeline.disable_safety_checker()
-    for block in blocks_of(pipeline.blocks):
-        if hasattr(block, "set_progress_bar_config"):
-            block.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def _by_stock(pipeline: Any, request: Transfer, steps: int, device: str) -> None:  # noqa: ANN401 -- of diffusers
-    from PIL import Image
-
-    height, width = request.size
-    how = request.sampling
-    pipeline(
-        prompt=request.prompt,
-        negative_prompt=request.negative,
-        control_videos={c.kind: [Image.fromarray(f) for f in c.frames] for c in request.controls},
-        height=height,
-        width=width,
-        fps=how.fps,
-        num_inference_steps=steps,
-        guidance_scale=how.guidance.text,
-        control_guidance=how.guidance.control,
-        generator=torch.Generator(device).manual_seed(request.seed),
-        output="videos",
-        output_type="pt",
-    )
 
 
 def _request(size: tuple[int, int], trial: Trial) -> Transfer:
