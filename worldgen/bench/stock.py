@@ -70,7 +70,8 @@ def _ready(pipeline: Pipeline, scheduler_config: Any) -> Pipeline:  # noqa: ANN4
     )
     pipeline.update_components(scheduler=shifted)
     pipeline.disable_safety_checker()
-    for block in _blocks(pipeline.blocks):
+    # Its property `blocks` gives a copy, which nothing runs.
+    for block in _blocks(pipeline._blocks):
         if hasattr(block, "set_progress_bar_config"):
             block.set_progress_bar_config(disable=True)
     return pipeline
