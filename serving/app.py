@@ -29,7 +29,7 @@ def build_app(config: ServiceConfig) -> Any:  # noqa: ANN401 -- Ray's Applicatio
         max_ongoing_requests=4,
         graceful_shutdown_timeout_s=drained + _MARGIN_SECONDS,
         ray_actor_options={"num_cpus": config.critic.cpus},
-    ).bind("physics", str(config.scratch))
+    ).bind("physics", str(config.scratch), cache_bytes=config.cache_bytes)
     # A deployment each: the name of a replica is new after every restart, the name of a deployment is not.
     runners = [
         _deployment(
@@ -60,7 +60,13 @@ def _generator(config: ServiceConfig, model: ModelConfig, drained: float) -> Any
         name=f"generator-{model.name}",
         graceful_shutdown_timeout_s=drained + _MARGIN_SECONDS,
         **generator_options(model),
-    ).bind(model.name, str(config.scratch), model.parameters, config.database_url)
+    ).bind(
+        model.name,
+        str(config.scratch),
+        model.parameters,
+        config.database_url,
+        cache_bytes=config.cache_bytes,
+    )
 
 
 def generator_options(model: ModelConfig) -> dict[str, Any]:

@@ -162,6 +162,8 @@ class ServiceConfig(_Section):
     keep_audit_log_days: float = Field(default=400.0, gt=0)
     """Lines of the audit log, and what each key used per day, are forgotten after this."""
     keep_scratch_hours: float = Field(default=24.0, gt=0)
+    cache_bytes: int = Field(default=1 << 30, gt=0)
+    """Decoded clips and geometry that each generator and critic replica keeps in memory."""
     start_seconds: float = Field(default=900.0, gt=0)
     """A replica that needs longer to load is broken, not loading."""
 

@@ -33,6 +33,7 @@ class Generator(Worker):
         parameters: Of the model, in place of its own.
         database_url: Where the memory of its GPUs is told; empty: nowhere.
         told_seconds: Between two steps that are told; 0 tells every one.
+        cache_bytes: As `Worker`.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class Generator(Worker):
         parameters: Mapping[str, float | int | str | bool] | None = None,
         database_url: str = "",
         told_seconds: float = _TOLD_SECONDS,
+        *,
+        cache_bytes: int = 1 << 30,
     ) -> None:
-        super().__init__(model, scratch, parameters)
+        super().__init__(model, scratch, parameters, cache_bytes=cache_bytes)
         self._told_seconds = told_seconds
         self._scratch = Path(scratch)
         self._gpus = GpuReporter(database_url) if database_url else None

@@ -26,12 +26,19 @@ class Worker:
         model: Name of the world model.
         scratch: Folder that all processes of this machine can read.
         parameters: Of the model, in place of its own.
+        cache_bytes: Bound of the decoded clips and geometry that it keeps in memory.
     """
 
     def __init__(
-        self, model: str, scratch: str, parameters: Mapping[str, float | int | str | bool] | None = None
+        self,
+        model: str,
+        scratch: str,
+        parameters: Mapping[str, float | int | str | bool] | None = None,
+        *,
+        cache_bytes: int = 1 << 30,
     ) -> None:
-        self.assembly = Assembly(Scratch(Path(scratch), shared=True), model=model, parameters=parameters)
+        kept = Scratch(Path(scratch), shared=True, max_bytes=cache_bytes)
+        self.assembly = Assembly(kept, model=model, parameters=parameters)
         self.steps_done = 0
         self._one_generation = asyncio.Lock()
         self._running: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}

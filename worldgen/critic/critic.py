@@ -68,7 +68,7 @@ class MeasuredCritic:
             )
 
     def _evidence(self, case: Case) -> Evidence:
-        candidate = self._new_view(self._read(case.candidate, "candidate"))
+        candidate = self._new_view(self._read(case.candidate, "candidate", keep=False))
         source = None if case.source is None else self._source_view(case.source)
         geometry = None if case.geometry is None else self._scratch.geometry(case.geometry)
         return Evidence(
@@ -92,9 +92,9 @@ class MeasuredCritic:
     def _new_view(self, clip: Clip) -> View:
         return View(clip, self._thresholds.working_width, self._thresholds.gradient_sigma)
 
-    def _read(self, ref: VideoRef, role: str) -> Clip:
+    def _read(self, ref: VideoRef, role: str, *, keep: bool = True) -> Clip:
         try:
-            return self._scratch.clip(ref)
+            return self._scratch.clip(ref, keep=keep)
         except (BadInput, OSError) as error:
             message = f"the {role} cannot be read: {error}"
             raise JudgeError(message, reason="unreadable") from error

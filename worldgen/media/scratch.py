@@ -57,9 +57,19 @@ class Scratch:
         os.close(handle)
         return Path(name)
 
-    def clip(self, ref: VideoRef) -> Clip:
-        """Read the frames of a video, decoded once."""
-        return self._get(f"clip:{ref.sha256}", lambda: read_clip(Path(ref.uri), trusted=True), _clip_bytes)
+    def clip(self, ref: VideoRef, *, keep: bool = True) -> Clip:
+        """Read the frames of a video, decoded once.
+
+        Args:
+            ref: The video.
+            keep: Whether somebody will ask for it again; a candidate is judged once, and a service judges
+                thousands.
+        """
+
+        def read() -> Clip:
+            return read_clip(Path(ref.uri), trusted=True)
+
+        return self._get(f"clip:{ref.sha256}", read, _clip_bytes, keep=keep)
 
     def put_clip(self, clip: Clip) -> VideoRef:
         """Write frames that are not one file yet (image folders, sensor dumps) as a lossless video."""
@@ -104,7 +114,7 @@ class Scratch:
             kind=control.kind, video=video, origin=control.origin, parameters=control.parameters
         )
 
-    def _get(self, key: str, read: Callable[[], T], weigh: Callable[[T], int]) -> T:
+    def _get(self, key: str, read: Callable[[], T], weigh: Callable[[T], int], *, keep: bool = True) -> T:
         with self._lock:
             found = self._cache.get(key)
             if found is not None:
@@ -115,7 +125,8 @@ class Scratch:
             return pending  # type: ignore[return-value]  # keys carry the type
         value = read()
         self.reads += 1
-        self._put(key, value, weigh(value))
+        if keep:
+            self._put(key, value, weigh(value))
         return value
 
     def _put(self, key: str, value: object, size: int) -> None:
