@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from worldgen.bench.progress import BenchProgress
 from worldgen.config.specs import find_preset
 from worldgen.datatypes import Clip, Geometry, Source, Spec, Variant
 from worldgen.imaging.appearance import measure_appearance
@@ -104,6 +105,7 @@ def measure_model(
     with (
         tempfile.TemporaryDirectory() as root,
         assembled(model=model, parameters=parameters, policy=policy) as assembly,
+        BenchProgress("scenes", len(seeds)) as progress,
     ):
         other = edges_of(render_drive(seeds[0] - 1, frames=frames, size=size).clip.frames)
         for index, seed in enumerate(seeds):
@@ -113,6 +115,7 @@ def measure_model(
             clip = _read(source)[0]
             trips.append(round_trips.of(clip))
             other = edges_of(clip.frames)
+            progress.advance()
     seconds = [one.seconds for one in made]
     return {
         "condition_recognised": statistics.fmean(one.is_recognised for one in made),
