@@ -90,7 +90,9 @@ def cost(made: Tensor, true: Tensor, *, gradient: float, spectrum: float) -> tup
         slope = slope + _slopes(a, b) / 3
     if made.shape[2] > 1:
         slope = slope + _rms((made[:, :, 1:] - made[:, :, :-1]) - (true[:, :, 1:] - true[:, :, :-1]))
-    waves = (torch.fft.rfft2(made, norm="ortho") - torch.fft.rfft2(true, norm="ortho")).abs().mean()
+    waves = pixel.new_zeros(())
+    if spectrum > 0:
+        waves = (torch.fft.rfft2(made, norm="ortho") - torch.fft.rfft2(true, norm="ortho")).abs().mean()
     total = pixel + gradient * slope + spectrum * waves
     parts = {"pixel": pixel, "slope": slope, "spectrum": waves}
     return total, {name: float(part.detach()) for name, part in parts.items()}

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from checkpoints import whole
 from checkpoints.coder import cost, decode, encode, frames_of, make_coder, pixels_of
 from checkpoints.figures import sheet
 from checkpoints.loop import Chance, Numbers
@@ -61,10 +62,10 @@ class CoderTask:
     def loss(self, chance: Chance) -> tuple[Tensor, Numbers]:
         """Encode, add noise, decode, compare."""
         true = self.batch(chance.numbers)
-        latents = encode(self.network, true)
+        latents = whole.encode(self.network, true)
         spread = latents.detach().float().std(dim=(0, 2, 3, 4), keepdim=True)
         noisy = latents + self._recipe.latent_noise * spread * chance.normal(latents)
-        made = decode(self.network, noisy)
+        made = whole.decode(self.network, noisy)
         total, parts = cost(
             made, true, gradient=self._recipe.gradient_weight, spectrum=self._recipe.spectrum_weight
         )

@@ -5,19 +5,13 @@ outer level (pixels to channels of 8x8 pixels and 2 frames) has a short way for 
 where the real compression is, is cheap once it is taught on the features of the outer one.
 """
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from diffusers.models.autoencoders.autoencoder_kl_wan import (
-    WanAttentionBlock,
-    WanCausalConv3d,
-    WanResidualBlock,
-    patchify,
-    unpatchify,
-)
+from diffusers.models.autoencoders.autoencoder_kl_wan import WanAttentionBlock, WanResidualBlock
 from torch import Tensor, nn
 
+from checkpoints import whole
 from checkpoints.coder import cost, make_coder
 from checkpoints.coder_training import CoderTask
 from checkpoints.loop import Chance, Numbers
@@ -60,77 +54,22 @@ class Levels(nn.Module):
         narrow = vae.encoder.down_blocks[0].avg_shortcut.out_channels
         wide = vae.decoder.up_blocks[0].avg_shortcut.out_channels
         self.bridge = nn.Conv3d(narrow, wide, 1)
-        self._caches = sum(isinstance(m, WanCausalConv3d) for m in vae.modules())
 
-    def shrink(self, pixels: Tensor) -> list[Tensor]:
-        """Run the encoder's outer level: pixels [n, 3, 1 + 4 k, h, w] to features of 1 + k chunks."""
-        colours = patchify(pixels, patch_size=self.vae.config.patch_size)
-        encoder, cache = self.vae.encoder, self._cache()
-        return [
-            encoder.down_blocks[0](_cached(encoder.conv_in, part, cache, at := [0]), cache, at)
-            for part in _chunks(colours, 4)
-        ]
+    def shrink(self, pixels: Tensor) -> Tensor:
+        """Run the encoder's outer level: pixels [n, 3, 1 + 4 k, h, w] to features."""
+        return whole.shrink(self.vae, pixels)
 
-    def widen(self, features: list[Tensor]) -> Tensor:
+    def widen(self, features: Tensor) -> Tensor:
         """Run the decoder's outer level: bridged features to pixels, unclamped."""
-        decoder, cache = self.vae.decoder, self._cache()
-        parts = []
-        for index, feature in enumerate(features):
-            at = [0]
-            x = feature
-            for block in decoder.up_blocks[1:]:
-                x = block(x, cache, at, first_chunk=index == 0)
-            x = decoder.nonlinearity(decoder.norm_out(x))
-            parts.append(_cached(decoder.conv_out, x, cache, at))
-        return unpatchify(torch.cat(parts, dim=2), patch_size=self.vae.config.patch_size)  # type: ignore[no-any-return]  # a tensor
+        return whole.widen(self.vae, features)
 
-    def compress(self, features: list[Tensor]) -> Tensor:
+    def compress(self, features: Tensor) -> Tensor:
         """Run the encoder's inner level: features to the mean of raw latents [n, c, 1 + k, h', w']."""
-        encoder, cache = self.vae.encoder, self._cache()
-        parts = []
-        for feature in features:
-            at = [0]
-            x = feature
-            for block in encoder.down_blocks[1:]:
-                x = block(x, cache, at)
-            x = encoder.mid_block(x, cache, at)
-            x = encoder.nonlinearity(encoder.norm_out(x))
-            parts.append(_cached(encoder.conv_out, x, cache, at))
-        latents: Tensor = self.vae.quant_conv(torch.cat(parts, dim=2)).chunk(2, dim=1)[0]
-        return latents
+        return whole.compress(self.vae, features)
 
-    def expand(self, latents: Tensor) -> list[Tensor]:
+    def expand(self, latents: Tensor) -> Tensor:
         """Run the decoder's inner level: raw latents to features as `bridge` gives them."""
-        decoder, cache = self.vae.decoder, self._cache()
-        hidden = self.vae.post_quant_conv(latents)
-        features = []
-        for index in range(hidden.shape[2]):
-            at = [0]
-            x = _cached(decoder.conv_in, hidden[:, :, index : index + 1], cache, at)
-            x = decoder.mid_block(x, cache, at)
-            features.append(decoder.up_blocks[0](x, cache, at, first_chunk=index == 0))
-        return features
-
-    def _cache(self) -> list[Any]:
-        return [None] * self._caches
-
-
-def _chunks(x: Tensor, size: int) -> list[Tensor]:
-    """Cut [n, c, t, h, w] into its first frame and chunks of `size` frames, as the VAE does."""
-    edges = [0, *range(1, x.shape[2] + 1, size)]
-    return [x[:, :, a:b] for a, b in pairwise(edges)]
-
-
-def _cached(layer: nn.Module, x: Tensor, cache: list[Any], at: list[int]) -> Tensor:
-    """Run a causal convolution with the two frames before `x`, as the encoder's and decoder's ends do."""
-    held = cache[at[0]]
-    kept = x[:, :, -2:].clone()
-    if kept.shape[2] < 2 and held is not None:
-        kept = torch.cat([held[:, :, -1:], kept], dim=2)
-    out: Tensor = layer(x, held)
-    cache[at[0]] = kept
-    at[0] += 1
-    return out
+        return whole.expand(self.vae, latents)
 
 
 class OuterTask(CoderTask):
@@ -159,14 +98,14 @@ class OuterTask(CoderTask):
         """Shrink, add noise, bridge, widen, compare."""
         true = self.batch(chance.numbers)
         features = self.levels.shrink(true)
-        spread = torch.cat([f.detach() for f in features], dim=2).float().std(dim=(0, 2, 3, 4), keepdim=True)
-        noisy = [f + FEATURE_NOISE * spread * chance.normal(f) for f in features]
-        made = self.levels.widen([self.levels.bridge(f) for f in noisy])
+        spread = features.detach().float().std(dim=(0, 2, 3, 4), keepdim=True)
+        noisy = features + FEATURE_NOISE * spread * chance.normal(features)
+        made = self.levels.widen(self.levels.bridge(noisy))
         return cost(made, true, gradient=self._recipe.gradient_weight, spectrum=self._recipe.spectrum_weight)
 
     def round_trip(self, pixels: Tensor) -> Tensor:
         """Run pixels there and back over the bridge."""
-        return self.levels.widen([self.levels.bridge(f) for f in self.levels.shrink(pixels)])
+        return self.levels.widen(self.levels.bridge(self.levels.shrink(pixels)))
 
 
 class InnerTask(OuterTask):
@@ -208,11 +147,11 @@ class InnerTask(OuterTask):
         """Compress, add noise, expand, compare with what the bridge gives."""
         with torch.no_grad():
             features = self.levels.shrink(self.batch(chance.numbers))
-            aims = torch.cat([self.levels.bridge(f) for f in features], dim=2).float()
+            aims = self.levels.bridge(features).float()
         latents = self.levels.compress(features)
         spread = latents.detach().float().std(dim=(0, 2, 3, 4), keepdim=True)
         noisy = latents + self._recipe.latent_noise * spread * chance.normal(latents)
-        made = torch.cat(self.levels.expand(noisy), dim=2).float()
+        made = self.levels.expand(noisy).float()
         wrong = (made - aims).square().mean() / aims.var().clamp(min=1e-8)
         return wrong.sqrt(), {"feature": float(wrong.detach())}
 
