@@ -84,7 +84,8 @@ def _norm(layer: Any, x: Tensor) -> Tensor:  # noqa: ANN401 -- a norm of diffuse
     """Divide by the root mean square over channels, in float32."""
     wide = x.float()
     length = wide.square().sum(dim=1, keepdim=True).clamp_min(1e-24)
-    return (wide * (length.rsqrt() * layer.scale) * layer.gamma.view(-1, 1, 1, 1)).to(x.dtype)
+    scaled: Tensor = wide * (length.rsqrt() * layer.scale) * layer.gamma.view(-1, 1, 1, 1)
+    return scaled.to(x.dtype)
 
 
 def _residual(block: Any, x: Tensor) -> Tensor:  # noqa: ANN401 -- a block of diffusers
@@ -120,7 +121,8 @@ def _down(block: Any, x: Tensor) -> Tensor:  # noqa: ANN401 -- a block of diffus
             # The first frame stays by itself; from there on two become one.
             halved = conv3d(x, *_weights(block.downsampler.time_conv), stride=(2, 1, 1))
             x = torch.cat([x[:, :, :1], halved], dim=2)
-    return x + block.avg_shortcut(kept)
+    shortcut: Tensor = block.avg_shortcut(kept)
+    return x + shortcut
 
 
 def _up(block: Any, x: Tensor) -> Tensor:  # noqa: ANN401 -- a block of diffusers

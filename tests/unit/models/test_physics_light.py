@@ -12,6 +12,7 @@ from worldgen.models.physics.look import daylight_stops, look_of
 from worldgen.models.physics.renderer import FrameRenderer, render_frames
 from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.sensor import Sensor
+from worldgen.models.physics.strips import strips
 from worldgen.models.physics.sun import sun_colour
 from worldgen.models.physics.view import View
 
@@ -260,3 +261,10 @@ def test_some_windows_are_lit_at_night_and_stay_with_their_house() -> None:
     assert 0.05 < lit[panes].mean() < 0.6
     assert lit[~panes & (geometry.depth_m[0] == 20.0)].mean() < 0.1
     assert (lit & (second > 90)).sum() > 0.8 * lit.sum()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 31), (720, 1280), (2160, 3840), (5, 60_000)])
+def test_strips_hold_every_row_once(height: int, width: int) -> None:
+    cut = list(strips((height, width, 3)))
+    assert [row for part in cut for row in range(part.start, part.stop)] == list(range(height))
+    assert all(12 * width * (part.stop - part.start) <= 320 << 10 for part in cut) or width > 27_000

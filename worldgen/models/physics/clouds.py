@@ -5,6 +5,7 @@ import numpy as np
 
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import scale, smoothstep
+from worldgen.models.physics.strips import strips
 from worldgen.models.physics.texture import Texture
 from worldgen.models.physics.view import View
 
@@ -66,16 +67,20 @@ def remove_sky(view: View) -> None:
     """Leave only what stands before the sky: light - alpha * sky, never below zero."""
     if not view.sky_rows.stop:
         return
-    alpha, light = view.sky, view.light[view.sky_rows]
-    if view.local_sky is not None:
-        cv2.subtract(light, cv2.multiply(view.local_sky, cv2.merge([alpha, alpha, alpha])), dst=light)
-        np.maximum(light, 0, out=light)
-    # What is all but sky is all sky: no ghost of its texture stays.
-    scale(light, np.asarray(np.clip(50 * (1 - alpha), 0, 1), np.float32))
+    alpha, light, local = view.sky, view.light[view.sky_rows], view.local_sky
+    for rows in strips(light.shape):
+        part, share = light[rows], alpha[rows]
+        if local is not None:
+            cv2.subtract(part, cv2.multiply(local[rows], cv2.merge([share, share, share])), dst=part)
+            np.maximum(part, 0, out=part)
+        # What is all but sky is all sky: no ghost of its texture stays.
+        scale(part, np.asarray(np.clip(50 * (1 - share), 0, 1), np.float32))
 
 
 def add_sky(view: View, sky: Linear) -> None:
     """Put a sky behind the scene; the old one has been removed."""
     if view.sky_rows.stop:
         alpha, light = view.sky, view.light[view.sky_rows]
-        cv2.add(light, cv2.multiply(sky, cv2.merge([alpha, alpha, alpha])), dst=light)
+        for rows in strips(light.shape):
+            part, share = light[rows], alpha[rows]
+            cv2.add(part, cv2.multiply(sky[rows], cv2.merge([share, share, share])), dst=part)

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from worldgen.models.physics.light import LUMA, Linear, Plane
 from worldgen.models.physics.ops import fill, mix, smoothstep
 from worldgen.models.physics.scene import Scene
+from worldgen.models.physics.strips import strips
 from worldgen.models.physics.texture import Texture
 from worldgen.models.physics.view import GroundView, View
 
@@ -42,56 +43,36 @@ class SnowCover:
         ground = view.ground
         if ground is None:
             return
-        right, ahead, foot = ground.right, ground.ahead, ground.footprint_m
-        patches = self._patches.on_ground(right, ahead, foot, 0.05)
-        relief = self._relief.on_ground(right, ahead, foot, 0.012)
         grass, detail = ground.grass, ground.detail
-        worn = self._worn(right, ahead) * ground.paved * (1 - grass)
-        asked = np.float32(self._share)
-        # Grass is cold: snow settles there first, and last where wheels roll.
-        share = asked + (1 - asked) * np.float32(0.95) * grass - (np.float32(0.6) - 0.3 * asked) * worn
-        # Texture values are equalised: the share of them above 1 - s is s. The ground's own grain is in it.
-        level = 0.7 * patches + 0.3 * relief + np.float32(0.22) * (detail - 1) * (0.35 + grass)
-        cover = smoothstep(-0.24, 0.16, np.asarray(level - (1 - share) * 1.02, np.float32))
-        # Thin snow lets asphalt through; wheels leave a grey film of pressed snow, hardly ever bare asphalt.
-        film = np.float32(0.30 * min(1.0, self._share / 0.5)) * (1 - 0.6 * worn)
-        cover = np.maximum(cover, film) * ground.flat
-        white = self._snow(ground, 0.6 * relief + 0.4 * patches, worn)
-        mix(ground.light, white, np.asarray(np.minimum(cover, 0.96), np.float32))
+        asked, film = np.float32(self._share), np.float32(0.30 * min(1.0, self._share / 0.5))
+        shading, radiance = _shading(ground), SNOW_ALBEDO * level_of_white(view)
+        for rows in strips(ground.light.shape):
+            right, ahead, foot = ground.right[rows], ground.ahead[rows], ground.footprint_m[rows]
+            patches = self._patches.on_ground(right, ahead, foot, 0.05)
+            relief = self._relief.on_ground(right, ahead, foot, 0.012)
+            green, fine = grass[rows], detail[rows]
+            worn = self._worn(right, ahead) * ground.paved[rows] * (1 - green)
+            # Grass is cold: snow settles there first, and last where wheels roll.
+            share = asked + (1 - asked) * np.float32(0.95) * green - (np.float32(0.6) - 0.3 * asked) * worn
+            # Texture values are equalised: the share of them above 1 - s is s. The ground's grain is in it.
+            level = 0.7 * patches + 0.3 * relief + np.float32(0.22) * (fine - 1) * (0.35 + green)
+            cover = smoothstep(-0.24, 0.16, np.asarray(level - (1 - share) * 1.02, np.float32))
+            # Thin snow lets asphalt through; wheels leave pressed grey snow, hardly ever bare ground.
+            cover = np.maximum(cover, film * (1 - 0.6 * worn)) * ground.flat[rows]
+            bumps = np.asarray(0.6 * relief + 0.4 * patches, np.float32)
+            white = _snow(radiance, shading[rows], fine, bumps, worn)
+            mix(ground.light[rows], white, np.asarray(np.minimum(cover, 0.96), np.float32))
         self._on_plants(view)
 
     def _worn(self, right: Plane, ahead: Plane) -> Plane:
         """How far wheels have worn the snow: two stripes along the driven path and along lanes beside it."""
         lateral = lateral_distance(self._path, right, ahead)
-        stripes = np.zeros_like(lateral)
+        nearest = np.full_like(lateral, np.inf)
         for lane in (-_LANE_M, 0.0, _LANE_M):
             for wheel in (-_TRACKS_M, _TRACKS_M):
                 away = (lateral - np.float32(lane + wheel)) * np.float32(1 / 0.30)
-                stripes = np.maximum(stripes, np.exp(-away * away))
-        return np.asarray(stripes, np.float32)
-
-    def _snow(self, ground: GroundView, relief: Plane, worn: Plane) -> Linear:
-        """Radiance of snow: its albedo in the light that falls on this ground.
-
-        The light is read off the source: the ground's own brightness against its median, smoothed, so that
-        shade stays shade; the median stands for asphalt of 12%.
-        """
-        white = SNOW_ALBEDO * level_of_white(ground.view)
-        small = cv2.resize(ground.luma, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
-        flat = cv2.resize(ground.flat.astype(np.float32), small.shape[::-1], interpolation=cv2.INTER_AREA)
-        shade = cv2.GaussianBlur(small * flat, (0, 0), 2.5) / np.maximum(
-            cv2.GaussianBlur(flat, (0, 0), 2.5), 1e-3
-        )
-        usual = float(np.median(small[flat > 0.9])) if (flat > 0.9).any() else 0.1
-        shading = np.clip(shade / max(usual, 1e-3), 0.5, 1.35) ** 0.45
-        full = cv2.resize(
-            np.asarray(shading, np.float32), ground.luma.shape[::-1], interpolation=cv2.INTER_LINEAR
-        )
-        # Low bumps catch the light; wheel tracks are pressed, grey and wet.
-        light = full * (1 + np.float32(0.26) * (relief - 0.5)) * (1 - np.float32(0.38) * worn)
-        light *= 1 + np.float32(0.30) * (ground.detail - 1)
-        light *= np.float32(white)
-        return np.asarray(cv2.merge([0.965 * light, 0.985 * light, 1.015 * light]), np.float32)
+                np.minimum(nearest, away * away, out=nearest)
+        return np.asarray(np.exp(-nearest), np.float32)
 
     def _on_plants(self, view: View) -> None:
         """Powder crowns: leaves that catch the sky (brighter than their surroundings) carry snow.
@@ -115,6 +96,31 @@ class SnowCover:
         weight[:overlap] *= 1 - view.sky[rows.start : rows.start + overlap]
         white = 0.75 * SNOW_ALBEDO * level_of_white(view)
         mix(light, fill(light, (0.97 * white, 0.99 * white, white)), np.asarray(weight, np.float32))
+
+
+def _shading(ground: GroundView) -> Plane:
+    """How much light falls on this ground, against the usual.
+
+    It is read off the source: the ground's own brightness against its median, smoothed, so that shade stays
+    shade.
+    """
+    small = cv2.resize(ground.luma, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    flat = cv2.resize(ground.flat.astype(np.float32), small.shape[::-1], interpolation=cv2.INTER_AREA)
+    shade = cv2.GaussianBlur(small * flat, (0, 0), 2.5) / np.maximum(
+        cv2.GaussianBlur(flat, (0, 0), 2.5), 1e-3
+    )
+    usual = float(np.median(small[flat > 0.9])) if (flat > 0.9).any() else 0.1
+    shading = np.clip(shade / max(usual, 1e-3), 0.5, 1.35) ** 0.45
+    size = ground.luma.shape[::-1]
+    return np.asarray(cv2.resize(np.asarray(shading, np.float32), size, interpolation=cv2.INTER_LINEAR))
+
+
+def _snow(level: float, shading: Plane, detail: Plane, relief: Plane, worn: Plane) -> Linear:
+    """Radiance of snow: low bumps catch the light; wheel tracks are pressed, grey and wet."""
+    light = shading * (1 + np.float32(0.26) * (relief - 0.5)) * (1 - np.float32(0.38) * worn)
+    light *= 1 + np.float32(0.30) * (detail - 1)
+    light *= np.float32(level)
+    return np.asarray(cv2.merge([0.965 * light, 0.985 * light, 1.015 * light]), np.float32)
 
 
 class SandCover:

@@ -38,8 +38,9 @@ def soften_shadows(view: View, strength: float) -> None:
     ratio = np.clip(level / np.maximum(reference, 1e-4), 1 / MOST_LIFT, 1)
     gain = np.where(mask > 0.5, ratio ** np.float32(-strength), 1).astype(np.float32)
     full = enlarge(np.asarray(cv2.GaussianBlur(gain, (0, 0), 0.8), np.float32), view.light)
-    full[~flat] = 1
-    scale(view.light, full)
+    ground = np.flatnonzero(flat.any(axis=1))
+    part = slice(int(ground[0]), int(ground[-1]) + 1)
+    scale(view.light[part], np.where(flat[part], full[part], np.float32(1)))
 
 
 def _masked_mean(value: Plane, weight: Plane, sigma: float) -> Plane:

@@ -21,6 +21,8 @@ from worldgen.models.physics.view import View
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 Floats: TypeAlias = npt.NDArray[np.float64]
+Shining: TypeAlias = tuple[tuple[slice, slice], Linear]
+"""Light and the rows and columns in which it shines."""
 _REDUCE: Final = 4
 REAR_LAMP: Final = (1.0, 0.035, 0.02)
 _CELL_M: Final = 2.8
@@ -36,6 +38,10 @@ _VEHICLE_SIZES: Final = (
 )
 """Pixels per metre of each box, and from where to where it is used."""
 _PAINT_REDUCE: Final = 2
+_PAINT_REACH: Final = 128
+"""Pixels from which paint is told: it is widened by six lamps of the nearest cars."""
+_AROUND_PANE: Final = 15
+"""Pixels of facade around a pane that it is compared with."""
 _LAMP_M: Final = 0.3
 """Side of the square that paint fills and a lamp does not."""
 _FILLED: Final = 0.42
@@ -61,9 +67,9 @@ def lamps_of(view: View, seed: int, *, windows: bool) -> Linear | None:
     elif not scene.has_true_depth:
         emitted = _colour(rear_lamps(view, _likely_vehicles(view)), REAR_LAMP)
     if scene.knows(Tag.TRAFFIC_LIGHT):
-        emitted = _plus(emitted, _signals(view))
+        emitted = _plus(emitted, _signals(view), view)
     if windows and scene.knows(Tag.BUILDING) and scene.geometry.origins.depth in ("simulator", "sidecar"):
-        emitted = _plus(emitted, _windows(view, seed))
+        emitted = _plus(emitted, _windows(view, seed), view)
     return emitted
 
 
@@ -77,27 +83,25 @@ def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
         Rows and columns around them, and their added light there; None when there are none.
     """
     carriers = view.has_tag(*VEHICLES, Tag.TRAFFIC_LIGHT)
-    rows = np.flatnonzero(carriers.any(axis=1))
-    if not len(rows):
+    box = _box(carriers)
+    if box is None:
         return None
-    columns = np.flatnonzero(carriers.any(axis=0))
-    across, down = slice(int(columns[0]), int(columns[-1]) + 1), slice(int(rows[0]), int(rows[-1]) + 1)
-    part = view.frame[down, across]
-    bright, dull = part.max(axis=2), part.min(axis=2)
+    r, g, b = cv2.split(view.frame[box])
+    bright, dull = (pick(pick(r, g), b).astype(np.float32) for pick in (cv2.max, cv2.min))
     # Code values: bright from 170 on, and three times purer than paint usually is.
-    weight = np.clip((bright.astype(np.float32) - 150) / 60, 0, 1) * np.clip(
-        (100 - dull.astype(np.float32)) / 50, 0, 1
-    )
-    weight *= carriers[down, across]
+    weight = np.clip((bright - 150) / 60, 0, 1) * np.clip((100 - dull) / 50, 0, 1)
+    weight *= carriers[box]
     if float(weight.max()) < 0.1:
         return None
-    whole = np.zeros(view.frame.shape[:2], np.float32)
-    whole[down, across] = weight
-    weight *= 1 - _paint(view, whole)[down, across]
+    wide = _box(carriers, margin=_PAINT_REACH) or box
+    inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
+    around = np.zeros([part.stop - part.start for part in wide], np.float32)
+    around[inner] = weight
+    weight *= 1 - _paint(view, around, wide)[inner]
     if float(weight.max()) < 0.1:
         return None
-    light = cv2.multiply(view.source[down, across], cv2.merge([weight, weight, weight]), scale=CLIPPED_LAMP)
-    return down, across, np.asarray(light, np.float32)
+    light = cv2.multiply(view.source[box], cv2.merge([weight, weight, weight]), scale=CLIPPED_LAMP)
+    return *box, np.asarray(light, np.float32)
 
 
 def glow(emitted: Linear, haze: float) -> Linear:
@@ -162,17 +166,34 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
         carriers: Where vehicles are, or may be; what is tagged so unless given.
     """
     carriers = view.has_tag(*VEHICLES) if carriers is None else carriers
-    r, g, b = cv2.split(view.source)
+    lamps = np.zeros(view.frame.shape[:2], np.float32)
+    box = _box(carriers, margin=_PAINT_REACH)
+    if box is None:
+        return lamps
+    r, g, b = cv2.split(view.source[box])
     other = cv2.max(g, b)
     red = smoothstep(2.6, 5.0, np.asarray(r / np.maximum(other, 0.008), np.float32))
     red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32))
     # What is red all over is judged on all that is red, shirts and signs too, not on what may be a vehicle.
-    paint = _paint(view, red)
-    red *= carriers
+    paint = _paint(view, red, box)
+    red *= carriers[box]
     if view.scene.has_true_depth or view.scene.knows(*VEHICLES):
-        height = view.height_m
+        height = view.height_m[box]
         red *= (height > 0.25) & (height < 2.4)
-    return np.asarray(red * (1 - paint), np.float32)
+    lamps[box] = red * (1 - paint)
+    return lamps
+
+
+def _box(mask: Mask, *, margin: int = 0) -> tuple[slice, slice] | None:
+    """Rows and columns around what a mask holds; with a margin they begin where reduced pictures do."""
+    box = []
+    for axis in (1, 0):
+        held = np.flatnonzero(mask.any(axis=axis))
+        if not len(held):
+            return None
+        first, end = max(0, int(held[0]) - margin), min(mask.shape[1 - axis], int(held[-1]) + 1 + margin)
+        box.append(slice(first - first % _PAINT_REDUCE if margin else first, end))
+    return box[0], box[1]
 
 
 def _metre(view: View, step: int) -> Plane:
@@ -182,7 +203,7 @@ def _metre(view: View, step: int) -> Plane:
     return np.asarray(metre[: h // step, : w // step], np.float32)
 
 
-def _paint(view: View, coloured: Plane) -> Plane:
+def _paint(view: View, coloured: Plane, box: tuple[slice, slice]) -> Plane:
     """How much of a colour is too large for a lamp: paint, with its rims and trims.
 
     An opening keeps what a third of a metre fits into, and widened by several times that it takes the thin
@@ -190,11 +211,13 @@ def _paint(view: View, coloured: Plane) -> Plane:
 
     Args:
         view: The frame.
-        coloured: Share of the colour per pixel.
+        coloured: Share of the colour per pixel of the box.
+        box: Rows and columns that are looked at.
     """
     # Paint that is hardly a lamp's colour is paint all the more.
     share = reduce(np.asarray(np.minimum(coloured * np.float32(8), 1), np.float32), _PAINT_REDUCE)
-    metre = _metre(view, _PAINT_REDUCE)
+    (h, w), (top, left) = share.shape, (part.start // _PAINT_REDUCE for part in box)
+    metre = _metre(view, _PAINT_REDUCE)[top : top + h, left : left + w]
     paint = np.zeros_like(share)
     for size, least, most in _VEHICLE_SIZES:
         here = (metre >= max(least, 3.0)) & (metre < most) & (share > 0.05)
@@ -205,41 +228,47 @@ def _paint(view: View, coloured: Plane) -> Plane:
             paint = np.where(here, cv2.dilate(large, np.ones((reach, reach), np.uint8)), paint)
     # Outlines, where depth is another's already, belong to it.
     outlined = np.asarray(cv2.dilate(paint, np.ones((5, 5), np.uint8)), np.float32)
-    return enlarge(smoothstep(0.3, 0.6, outlined), view.light)
+    return enlarge(smoothstep(0.3, 0.6, outlined), view.light[box])
 
 
-def _signals(view: View) -> Linear:
+def _signals(view: View) -> Shining | None:
     """Signal heads: the bright and coloured part of what is tagged as traffic light."""
-    bright = view.source.max(axis=2)
-    colourful = 1 - view.source.min(axis=2) / np.maximum(bright, 1e-3)
+    heads = view.has_tag(Tag.TRAFFIC_LIGHT)
+    box = _box(heads)
+    if box is None:
+        return None
+    source = view.source[box]
+    bright = source.max(axis=2)
+    colourful = 1 - source.min(axis=2) / np.maximum(bright, 1e-3)
     weight = smoothstep(0.12, 0.35, bright) * smoothstep(0.45, 0.75, np.asarray(colourful, np.float32))
-    weight *= view.has_tag(Tag.TRAFFIC_LIGHT)
-    return np.asarray(
-        view.source / np.maximum(bright, 1e-3)[..., None] * (1.6 * weight)[..., None], np.float32
-    )
+    weight *= heads[box]
+    light = source / np.maximum(bright, 1e-3)[..., None] * (1.6 * weight)[..., None]
+    return box, np.asarray(light, np.float32)
 
 
-def _windows(view: View, seed: int) -> Linear:
+def _windows(view: View, seed: int) -> Shining | None:
     """Panes (darker than the facade around them) in cells of a world-fixed grid, some of them lit."""
     facade = view.has_tag(Tag.BUILDING) & (view.height_m > 0.8)
-    luma = view.luma
-    around = cv2.blur(luma, (31, 31))
-    pane = smoothstep(0.05, 0.35, np.asarray(1 - luma / np.maximum(around, 1e-3), np.float32)) * facade
+    box = _box(facade, margin=_AROUND_PANE)
+    if box is None:
+        return None
+    luma = view.luma[box]
+    around = cv2.blur(luma, (2 * _AROUND_PANE + 1, 2 * _AROUND_PANE + 1))
+    pane = smoothstep(0.05, 0.35, np.asarray(1 - luma / np.maximum(around, 1e-3), np.float32)) * facade[box]
     lit = np.zeros_like(luma)
     warm = np.zeros_like(luma)
     rows, columns = np.nonzero(pane > 0.02)
     if len(rows):
         # Facades stand along either axis; a cell that spans both is as wide as a window.
-        x, y = (np.floor(c / _CELL_M).astype(np.int64) for c in _world(view, rows, columns))
-        z = np.floor(view.height_m[rows, columns] / _CELL_M).astype(np.int64)
+        at = (rows + box[0].start, columns + box[1].start)
+        x, y = (np.floor(c / _CELL_M).astype(np.int64) for c in _world(view, *at))
+        z = np.floor(view.height_m[at] / _CELL_M).astype(np.int64)
         chance = _hash(x, y, z, seed)
         lit[rows, columns] = (chance < LIT_WINDOWS) * (0.35 + 1.9 * chance)
         warm[rows, columns] = 0.5 + 2 * chance
     light = pane * lit * np.float32(0.9)
-    return np.asarray(
-        cv2.merge([light, light * (0.60 + 0.16 * warm.clip(0, 1)), light * (0.22 + 0.26 * warm.clip(0, 1))]),
-        np.float32,
-    )
+    np.clip(warm, 0, 1, out=warm)
+    return box, np.asarray(cv2.merge([light, light * (0.60 + 0.16 * warm), light * (0.22 + 0.26 * warm)]))
 
 
 def _world(view: View, rows: Indices, columns: Indices) -> tuple[Floats, Floats]:
@@ -265,5 +294,10 @@ def _colour(weight: Plane, colour: tuple[float, float, float]) -> Linear:
     return np.asarray(cv2.merge([weight * np.float32(1.4 * c) for c in colour]), np.float32)
 
 
-def _plus(a: Linear | None, b: Linear) -> Linear:
-    return b if a is None else np.asarray(cv2.add(a, b), np.float32)
+def _plus(emitted: Linear | None, more: Shining | None, view: View) -> Linear | None:
+    if more is None:
+        return emitted
+    box, light = more
+    whole = np.zeros_like(view.light) if emitted is None else emitted
+    whole[box] += light
+    return whole

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32, UInt8
 
+from worldgen.models.physics.strips import strips
+
 Linear: TypeAlias = Float32[npt.NDArray[np.float32], "h w 3"]
 """Linear light, RGB with BT.709 primaries, 1.0 = the source's white; may exceed 1."""
 Plane: TypeAlias = Float32[npt.NDArray[np.float32], "h w"]
@@ -85,18 +87,24 @@ class Encoder:
         tile = np.random.default_rng([seed, 0xD17]).integers(0, 256, (height + 64, width + 64, 3), np.uint8)
         self._dither = tile.astype(np.uint16)
         self._size = (height, width)
-        self._index = np.empty((height, width, 3), np.uint16)
-        self._coded = np.empty((height, width, 3), np.uint16)
+        tall = next(strips((height, width))).stop
+        self._index = np.empty((tall, width, 3), np.uint16)
+        self._coded = np.empty((tall, width, 3), np.uint16)
 
     def encode(self, light: Linear, frame: int) -> Picture:
         """Encode one frame; `frame` moves the dither, so that it is not stuck to the screen."""
         h, w = self._size
-        cv2.multiply(light, (_ENTRIES - 1) / HEADROOM * np.ones(4), dst=self._index, dtype=cv2.CV_16U)
-        coded = lookup16(self._index, self._table, self._coded)
         dy, dx = (frame * 29) % 64, (frame * 47) % 64
-        cv2.add(coded, self._dither[dy : dy + h, dx : dx + w], dst=coded)
-        # floor(x / 256) as a rounding of (x - 127.5) / 256
-        return np.asarray(cv2.convertScaleAbs(coded, alpha=1 / 256, beta=-127.5 / 256))
+        dither = self._dither[dy : dy + h, dx : dx + w]
+        shown = np.empty((h, w, 3), np.uint8)
+        for rows in strips(light.shape):
+            index, coded = self._index[: rows.stop - rows.start], self._coded[: rows.stop - rows.start]
+            cv2.multiply(light[rows], (_ENTRIES - 1) / HEADROOM * np.ones(4), dst=index, dtype=cv2.CV_16U)
+            lookup16(index, self._table, coded)
+            cv2.add(coded, dither[rows], dst=coded)
+            # floor(x / 256) as a rounding of (x - 127.5) / 256
+            cv2.convertScaleAbs(coded, dst=shown[rows], alpha=1 / 256, beta=-127.5 / 256)
+        return shown
 
 
 def lookup16(

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from worldgen.models.physics.light import LUMA, Plane
 from worldgen.models.physics.look import Look
-from worldgen.models.physics.ops import fill
+from worldgen.models.physics.ops import veil
 from worldgen.models.physics.view import View
 
 Colour = Float32[npt.NDArray[np.float32], "3"]
@@ -46,8 +46,9 @@ class Medium:
         if rows.stop:
             sky = view.sky_mask[rows]
             path = path.copy()
-            path[rows][sky] = self._sky_path(view, rows)[sky]
-        t = np.asarray(cv2.exp(path * np.float32(-self.extinction)), np.float32)
+            np.copyto(path[rows], self._sky_path(view, rows), where=sky)
+        path = path * np.float32(-self.extinction)
+        t = np.asarray(cv2.exp(path, dst=path), np.float32)
         if view.ego is not None:
             t[view.ego] = 1.0
         return t
@@ -111,5 +112,5 @@ def apply_medium(view: View, medium: Medium, sky: Colour | None = None) -> Plane
     """
     t = medium.transmission(view)
     air = medium.airlight(view.sky_light if sky is None else sky, is_source_sky=sky is None)
-    cv2.blendLinear(view.light, fill(view.light, air), t, 1 - t, dst=view.light)
+    veil(view.light, air, t)
     return t

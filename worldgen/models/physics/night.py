@@ -10,9 +10,10 @@ import numpy.typing as npt
 from worldgen.models.physics.clouds import add_sky, over_sky, remove_sky, sky_directions
 from worldgen.models.physics.daylight import soften_shadows
 from worldgen.models.physics.headlights import COLOUR, irradiance
-from worldgen.models.physics.light import Linear
+from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.look import Look
 from worldgen.models.physics.ops import recolour, saturation, scale, tint
+from worldgen.models.physics.strips import strips
 from worldgen.models.physics.view import View
 
 Colour = npt.NDArray[np.float32]
@@ -98,27 +99,27 @@ def darken(view: View, illumination: Illumination, *, has_hard_shadows: bool) ->
     """
     remove_sky(view)
     soften_shadows(view, 0.75 if has_hard_shadows else 0.25)
-    # Highlights of the sun on paint and glass are no reflectance: they are held below white.
-    np.minimum(view.light, 0.85, out=view.light)
-    lit: Linear | None = None
-    tint(view.light, np.full(3, view.scene.reflectance_gain, np.float32))
+    beam = None
     if illumination.headlights > 0:
-        lit = _headlit(view, illumination)
-    recolour(
-        view.light,
-        np.asarray(np.diag(illumination.ambient) @ saturation(illumination.colour_kept), np.float32),
-    )
-    if lit is not None:
-        cv2.add(view.light, lit, dst=view.light)
+        beam = irradiance(view, illumination.wetness) * np.float32(illumination.headlights)
+    ambient = np.asarray(np.diag(illumination.ambient) @ saturation(illumination.colour_kept), np.float32)
+    for rows in strips(view.light.shape):
+        light = view.light[rows]
+        # Highlights of the sun on paint and glass are no reflectance: they are held below white.
+        np.minimum(light, 0.85, out=light)
+        tint(light, np.full(3, view.scene.reflectance_gain, np.float32))
+        lit = None if beam is None else _headlit(light, view.luma[rows], beam[rows])
+        recolour(light, ambient)
+        if lit is not None:
+            cv2.add(light, lit, dst=light)
     if view.sky_rows.stop:
         add_sky(view, night_sky(view, illumination))
 
 
-def _headlit(view: View, illumination: Illumination) -> Linear:
-    beam = irradiance(view, illumination.wetness) * np.float32(illumination.headlights)
-    lit = view.light.copy()
+def _headlit(light: Linear, luma: Plane, beam: Plane) -> Linear:
+    lit = light.copy()
     # Paint and signs throw the beam back to its lamp; asphalt hardly (retroreflection, EN 1436).
-    retro = 1 + 1.6 * np.clip((view.luma - 0.35) / 0.4, 0, 1)
+    retro = 1 + 1.6 * np.clip((luma - 0.35) / 0.4, 0, 1)
     scale(lit, np.asarray(beam * retro, np.float32))
     recolour(lit, np.diag(np.array(COLOUR, np.float32)))
     return lit

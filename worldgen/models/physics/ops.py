@@ -7,11 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.models.physics.light import LUMA, Linear, Plane
+from worldgen.models.physics.strips import strips
 
 
 def scale(light: Linear, plane: Plane) -> None:
     """Multiply every channel by a plane."""
-    cv2.multiply(light, cv2.merge([plane, plane, plane]), dst=light)
+    for rows in strips(light.shape):
+        part, by = light[rows], plane[rows]
+        cv2.multiply(part, cv2.merge([by, by, by]), dst=part)
 
 
 def tint(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32]) -> None:
@@ -32,7 +35,19 @@ def saturation(share: float) -> npt.NDArray[np.float32]:
 
 def mix(light: Linear, other: Linear, weight: Plane) -> None:
     """Move towards another picture: light (1 - weight) + other weight."""
-    cv2.blendLinear(light, other, 1 - weight, weight, dst=light)
+    for rows in strips(light.shape):
+        part, share = light[rows], weight[rows]
+        cv2.blendLinear(part, other[rows], 1 - share, share, dst=part)
+
+
+def veil(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32], kept: Plane) -> None:
+    """Move towards one colour: light kept + colour (1 - kept)."""
+    other: Linear | None = None
+    for rows in strips(light.shape):
+        part, share = light[rows], kept[rows]
+        if other is None:
+            other = fill(part, colour)
+        cv2.blendLinear(part, other[: len(part)], share, 1 - share, dst=part)
 
 
 def fill(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32]) -> Linear:
@@ -48,13 +63,18 @@ def fill(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32]) -> Li
 def add(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32], plane: Plane) -> None:
     """Add light of one colour, strong as `plane`."""
     c = [float(v) for v in colour]
-    cv2.add(light, cv2.merge([plane * np.float32(v) for v in c]), dst=light)
+    for rows in strips(light.shape):
+        part, strength = light[rows], plane[rows]
+        cv2.add(part, cv2.merge([strength * np.float32(v) for v in c]), dst=part)
 
 
 def smoothstep(low: float, high: float, x: Plane) -> Plane:
     """0 below `low`, 1 above `high`, smooth between (Hermite)."""
-    t = np.clip((x - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+    smooth = np.empty(x.shape, np.float32)
+    for rows in strips(x.shape):
+        t = np.clip((x[rows] - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
+        np.multiply(t * t, 3 - 2 * t, out=smooth[rows])
+    return smooth
 
 
 def enlarge(small: npt.NDArray[np.float32], like: Linear) -> npt.NDArray[np.float32]:

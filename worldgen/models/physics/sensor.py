@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from worldgen.models.physics.light import Linear
+from worldgen.models.physics.strips import strips
 
 
 class Sensor:
@@ -35,10 +36,13 @@ class Sensor:
         rng = np.random.default_rng([self._seed, 0x4015, frame])
         dy, dx, flip, sign = (int(v) for v in rng.integers(0, [192, 192, 4, 2]))
         noise = self._tile[dy : dy + height, dx : dx + width]
-        noise = noise[:: -1 if flip & 1 else 1, :: -1 if flip & 2 else 1]
-        deviation = cv2.sqrt(np.maximum(light, 0) * np.float32(self._gain) + np.float32(self._read**2))
-        deviation *= noise
-        if sign:
-            cv2.subtract(light, deviation, dst=light)
-        else:
-            cv2.add(light, deviation, dst=light)
+        noise = noise[::-1] if flip & 1 else noise
+        for rows in strips(light.shape):
+            part = light[rows]
+            deviation = cv2.sqrt(np.maximum(part, 0) * np.float32(self._gain) + np.float32(self._read**2))
+            # A copy turned over: numpy walks backwards over columns three values at a time.
+            deviation *= cv2.flip(noise[rows], 1) if flip & 2 else noise[rows]
+            if sign:
+                cv2.subtract(part, deviation, dst=part)
+            else:
+                cv2.add(part, deviation, dst=part)

@@ -6,6 +6,7 @@ import numpy.typing as npt
 from jaxtyping import Float32
 
 from worldgen.models.physics.light import Plane
+from worldgen.models.physics.strips import strips
 
 SIZE = 512
 _PAD = 2
@@ -34,7 +35,10 @@ class Texture:
 
     def at(self, u: Plane, v: Plane) -> Float32[npt.NDArray[np.float32], "h w"]:
         """Look up in texels; the field repeats every `SIZE`."""
-        return np.asarray(cv2.remap(self._tile, _wrap(u), _wrap(v), cv2.INTER_LINEAR), np.float32)
+        found = np.empty(u.shape, np.float32)
+        for rows in strips(u.shape):
+            cv2.remap(self._tile, _wrap(u[rows]), _wrap(v[rows]), cv2.INTER_LINEAR, dst=found[rows])
+        return found
 
     def on_ground(
         self, right: Plane, ahead: Plane, footprint_m: Plane, texel_m: float
@@ -47,11 +51,14 @@ class Texture:
             footprint_m: Ground covered by a pixel along the view.
             texel_m: Metres per texel; features are mostly 8 texels and longer.
         """
-        value = self.at(right * np.float32(1 / texel_m), ahead * np.float32(1 / texel_m))
-        value -= np.float32(0.5)
-        value *= np.clip(np.float32(1.5) - footprint_m * np.float32(1 / (12 * texel_m)), 0, 1)
-        value += np.float32(0.5)
-        return value
+        found = np.empty(right.shape, np.float32)
+        for rows in strips(right.shape):
+            value = self.at(right[rows] * np.float32(1 / texel_m), ahead[rows] * np.float32(1 / texel_m))
+            value -= np.float32(0.5)
+            value *= np.clip(np.float32(1.5) - footprint_m[rows] * np.float32(1 / (12 * texel_m)), 0, 1)
+            value += np.float32(0.5)
+            found[rows] = value
+        return found
 
 
 def _wrap(texels: Plane) -> Plane:

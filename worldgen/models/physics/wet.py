@@ -10,6 +10,7 @@ from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import mix, reduce, smoothstep
 from worldgen.models.physics.rays import Rays
 from worldgen.models.physics.scene import ASPHALT
+from worldgen.models.physics.strips import strips
 from worldgen.models.physics.texture import Texture
 from worldgen.models.physics.view import FAR_M, GroundView, View
 
@@ -47,13 +48,17 @@ class WetGround:
         if ground is None:
             return
         share = min(1.0, 1.6 * self.wetness)
-        light = ground.light
-        porous = 1 - smoothstep(0.25, 0.7, ground.luma)
-        weight = porous * (ground.flat * np.float32(0.28 * share) + ground.paved * np.float32(0.22 * share))
         # The square deepens the colour; brought back to 40% of the reflectance at the road's usual level.
-        darker = cv2.multiply(light, light, scale=0.4 * view.scene.reflectance_gain / ASPHALT)
-        cv2.min(darker, light * np.float32(0.75), dst=darker)
-        mix(light, np.asarray(darker, np.float32), np.asarray(weight, np.float32))
+        level = 0.4 * view.scene.reflectance_gain / ASPHALT
+        for rows in strips(ground.light.shape):
+            light = ground.light[rows]
+            porous = 1 - smoothstep(0.25, 0.7, ground.luma[rows])
+            held = ground.flat[rows] * np.float32(0.28 * share) + ground.paved[rows] * np.float32(
+                0.22 * share
+            )
+            darker = cv2.multiply(light, light, scale=level)
+            cv2.min(darker, light * np.float32(0.75), dst=darker)
+            mix(light, np.asarray(darker, np.float32), np.asarray(porous * held, np.float32))
 
     def mirror(self, view: View) -> None:
         """Add mirror images of the lit scene in place.
@@ -65,27 +70,32 @@ class WetGround:
         ground = view.ground
         if ground is None or not ground.paved.any():
             return
-        film, pool = self._shares(ground)
         image = mirror_image(view)
         tall = round(0.025 * image.shape[0])
-        blurred = cv2.blur(cv2.blur(image, (3, 2 * tall + 1)), (1, 2 * tall + 1))
         h, w = view.light.shape[:2]
         first = ground.rows.start // _REDUCE
+        margin = min(first, 2 * tall)  # what the blur reads above the first row
+        image = image[first - margin :]
+        blurred = cv2.blur(cv2.blur(image, (3, 2 * tall + 1)), (1, 2 * tall + 1))
         size = (w, h - first * _REDUCE)
         part = slice(ground.rows.start - first * _REDUCE, ground.rows.stop - first * _REDUCE)
         rough, sharp = (
-            np.asarray(cv2.resize(i[first:], size, interpolation=cv2.INTER_LINEAR), np.float32)[part]
+            np.asarray(cv2.resize(i[margin:], size, interpolation=cv2.INTER_LINEAR), np.float32)[part]
             for i in (blurred, image)
         )
-        mix(rough, sharp, np.asarray(pool / np.maximum(pool + film, np.float32(1e-3)), np.float32))
-        # A rough film far away shows its troughs no more than a mirror would: it is held at half.
-        fresnel = schlick(ground.grazing_cosine)
-        weight = (np.minimum(film * fresnel, np.float32(0.5)) + pool * fresnel) * ground.paved
-        mix(ground.light, rough, np.asarray(weight, np.float32))
+        cosine = ground.grazing_cosine
+        for rows in strips(ground.light.shape):
+            film, pool = self._shares(ground, rows)
+            shown = rough[rows]
+            mix(shown, sharp[rows], np.asarray(pool / np.maximum(pool + film, np.float32(1e-3)), np.float32))
+            # A rough film far away shows its troughs no more than a mirror would: it is held at half.
+            fresnel = schlick(cosine[rows])
+            weight = (np.minimum(film * fresnel, np.float32(0.5)) + pool * fresnel) * ground.paved[rows]
+            mix(ground.light[rows], shown, np.asarray(weight, np.float32))
 
-    def _shares(self, ground: GroundView) -> tuple[Plane, Plane]:
-        """Reflecting share of the film and of puddles, per pixel."""
-        right, ahead, foot = ground.right, ground.ahead, ground.footprint_m
+    def _shares(self, ground: GroundView, rows: slice) -> tuple[Plane, Plane]:
+        """Reflecting share of the film and of puddles, per pixel of some rows."""
+        right, ahead, foot = ground.right[rows], ground.ahead[rows], ground.footprint_m[rows]
         grain = self._grain.on_ground(right, ahead, foot, 0.02)
         # Film: from 0.1 on; the road's own grain keeps it uneven.
         film = np.float32(min(1.0, 1.25 * self.wetness) * 0.62) * (np.float32(0.5) + np.float32(0.5) * grain)
