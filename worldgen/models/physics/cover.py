@@ -8,7 +8,7 @@ import numpy.typing as npt
 from jaxtyping import Float64
 
 from worldgen.models.physics.light import LUMA, Linear, Plane
-from worldgen.models.physics.ops import fill, mix, smoothstep
+from worldgen.models.physics.ops import mix, mix_colour, smoothstep
 from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.strips import strips
 from worldgen.models.physics.texture import Texture
@@ -88,14 +88,16 @@ class SnowCover:
         # What looks up is brighter than what lies just below it (its own underside and shade).
         around = cv2.blur(luma, (13, 13))
         below = cv2.blur(luma, (5, 5), anchor=(2, 0))
-        floor = np.float32(2e-3)
-        catch = luma / np.maximum(0.5 * around + 0.5 * below, floor)
-        weight = (0.20 + 0.52 * smoothstep(0.90, 1.7, np.asarray(catch, np.float32))) * plants[rows]
-        weight *= np.float32(self._share)
-        overlap = max(0, min(rows.stop, view.sky_rows.stop) - rows.start)
-        weight[:overlap] *= 1 - view.sky[rows.start : rows.start + overlap]
+        skyline = view.sky_rows.stop - rows.start
         white = 0.75 * SNOW_ALBEDO * level_of_white(view)
-        mix(light, fill(light, (0.97 * white, 0.99 * white, white)), np.asarray(weight, np.float32))
+        for part in strips(light.shape):
+            catch = luma[part] / np.maximum(0.5 * around[part] + 0.5 * below[part], np.float32(2e-3))
+            weight = 0.20 + 0.52 * smoothstep(0.90, 1.7, np.asarray(catch, np.float32))
+            weight *= plants[rows][part]
+            weight *= np.float32(self._share)
+            overlap = max(0, min(part.stop, skyline) - part.start)
+            weight[:overlap] *= 1 - view.sky[rows.start + part.start : rows.start + part.start + overlap]
+            mix_colour(light[part], (0.97 * white, 0.99 * white, white), weight)
 
 
 def _shading(ground: GroundView) -> Plane:

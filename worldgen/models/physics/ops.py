@@ -1,6 +1,6 @@
 """Operations on whole frames, in place where they can be: the renderer's arithmetic."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -42,12 +42,24 @@ def mix(light: Linear, other: Linear, weight: Plane) -> None:
 
 def veil(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32], kept: Plane) -> None:
     """Move towards one colour: light kept + colour (1 - kept)."""
+    _blend_colour(light, colour, lambda rows: (kept[rows], 1 - kept[rows]))
+
+
+def mix_colour(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32], weight: Plane) -> None:
+    """Move towards one colour: light (1 - weight) + colour weight."""
+    _blend_colour(light, colour, lambda rows: (1 - weight[rows], weight[rows]))
+
+
+def _blend_colour(
+    light: Linear,
+    colour: Sequence[float] | npt.NDArray[np.float32],
+    shares: Callable[[slice], tuple[Plane, Plane]],
+) -> None:
     other: Linear | None = None
     for rows in strips(light.shape):
-        part, share = light[rows], kept[rows]
-        if other is None:
-            other = fill(part, colour)
-        cv2.blendLinear(part, other[: len(part)], share, 1 - share, dst=part)
+        part = light[rows]
+        other = fill(part, colour) if other is None else other[: len(part)]  # the last strip is shorter
+        cv2.blendLinear(part, other, *shares(rows), dst=part)
 
 
 def fill(light: Linear, colour: Sequence[float] | npt.NDArray[np.float32]) -> Linear:

@@ -7,7 +7,7 @@ import numpy as np
 
 from worldgen.datatypes.tags import VEHICLES
 from worldgen.models.physics.light import Plane
-from worldgen.models.physics.ops import enlarge, fill, mix, smoothstep
+from worldgen.models.physics.ops import enlarge, mix_colour, smoothstep
 from worldgen.models.physics.rain import surroundings
 from worldgen.models.physics.texture import Texture
 from worldgen.models.physics.view import View
@@ -45,7 +45,7 @@ class Spray:
         weight = enlarge(np.asarray(density * np.float32(0.75 * self._strength), np.float32), view.light)
         if view.ego is not None:
             weight[view.ego] = 0
-        mix(view.light, fill(view.light, surroundings(view)), weight)
+        mix_colour(view.light, surroundings(view), weight)
 
     def _density(self, view: View) -> Plane:
         """Plume density 0..1 at a quarter of the size."""
