@@ -380,6 +380,7 @@ class Thresholds(Value):
     guessed_share: float = 1.25
     """How much more of a limit applies where haze was asked and the depth is not metric."""
     deadline_seconds: float = 600.0
+    """Processor time of the judging thread: a busy machine makes no clip harder to judge."""
     technical: TechnicalLimits = TechnicalLimits()
     structure: StructureLimits = StructureLimits()
     alignment: AlignmentLimits = AlignmentLimits()
