@@ -173,7 +173,9 @@ class Run:
         flow = make_flow(self.recipe.flow, self.recipe.coder)
         held, facts = read_state(self._state("flow"))
         load_into(flow, held, self._state("flow"))
-        _, coder_facts = read_state(self._state("coder"))
+        facts_of = {"coder": read_state(self._state("coder"))[1], "flow": facts}
+        if self._is_finished:
+            facts_of["decoder"] = read_state(self._state("decoder"))[1]
         seeds = tuple(train_seeds(self.recipe.data))
         folder = export(
             self.folder / "model",
@@ -182,7 +184,7 @@ class Run:
             flow=flow,
             tokenizer=self.finished_tokenizer(),
             statistics=Latents(self.folder / "latents", seeds).statistics(),
-            facts={"coder": coder_facts, "flow": facts, "torch": torch.__version__},
+            facts={**facts_of, "torch": torch.__version__},
         )
         path = self.folder / "cosmos3-embedded.yaml"
         path.write_text(yaml.safe_dump(model_settings(self.recipe), sort_keys=False))
@@ -210,10 +212,14 @@ class Run:
 
     def finished_coder(self) -> "AutoencoderKLWan":
         """Load the VAE as it will ship: in bfloat16."""
-        is_finer = self.recipe.coder.finishing is not None and (self.folder / "decoder" / STATE).is_file()
-        vae = self._coder("decoder" if is_finer else "coder")
+        vae = self._coder("decoder" if self._is_finished else "coder")
         torch.nn.Module.to(vae, self.device, torch.bfloat16)
         return vae.eval().requires_grad_(requires_grad=False)
+
+    @property
+    def _is_finished(self) -> bool:
+        """Whether the decoder was taught on by itself."""
+        return self.recipe.coder.finishing is not None and (self.folder / "decoder" / STATE).is_file()
 
     def _coder(self, stage: str) -> "AutoencoderKLWan":
         vae = make_coder(self.recipe.coder)
