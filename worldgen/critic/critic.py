@@ -56,7 +56,8 @@ class MeasuredCritic:
                 for check in PANEL:
                     findings += check(evidence)
                     if time.thread_time() > deadline:
-                        message = f"judging took more than {self._thresholds.deadline_seconds:g} s of processor time"
+                        allowed = self._thresholds.deadline_seconds
+                        message = f"judging took more than {allowed:g} s of processor time"
                         raise JudgeError(message, reason="timeout")
             seen = evidence.recognition.label if evidence.comparable else ""
             return Verdict.of(

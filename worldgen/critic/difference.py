@@ -14,6 +14,7 @@ from worldgen.critic.survey import Survey
 from worldgen.critic.view import View
 from worldgen.datatypes import Tag
 from worldgen.datatypes.tags import EGO, FLAT
+from worldgen.imaging.channels import largest, smallest
 from worldgen.imaging.edges import LUMA
 
 Mask = Bool[npt.NDArray[np.bool_], "t rows columns"]
@@ -142,7 +143,7 @@ def _warmth(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _saturation(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    top, low = linear.max(axis=-1), linear.min(axis=-1)
+    top, low = largest(linear), smallest(linear)
     return np.asarray((top - low) / (top + 1e-3), np.float32)
 
 

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, UInt8
 from worldgen.datatypes import Clip, Geometry, Tag
 from worldgen.datatypes.digest import Value
 from worldgen.datatypes.tags import EGO, FLAT
+from worldgen.imaging.channels import smallest, total
 from worldgen.imaging.noise import noise_sigma
 from worldgen.imaging.sky import sky_mask
 
@@ -209,7 +210,7 @@ def _light(frame: UInt8[npt.NDArray[np.uint8], "h w 3"], areas: Areas) -> dict[s
     blurred = cv2.GaussianBlur(luminance, (0, 0), 8)
     top = float(blurred[areas.sky].max()) if areas.sky.any() else 0.0
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    clipped = np.asarray((frame >= 250).all(axis=2), np.bool_)
+    clipped = np.asarray(smallest(frame) >= 250, np.bool_)
     soft = cv2.GaussianBlur((clipped & ~areas.ego).astype(np.float32), (0, 0), 6)
     return {
         "luminance_p05": float(p05),
@@ -253,7 +254,7 @@ def _haze(frame: UInt8[npt.NDArray[np.uint8], "h w 3"], areas: Areas) -> dict[st
     mean = cv2.blur(luminance, (9, 9))
     spread = np.sqrt(np.maximum(cv2.blur(luminance * luminance, (9, 9)) - mean * mean, 0))
     contrast = spread / (mean + 1e-3)
-    dark = cv2.erode(linear.min(axis=2), np.ones((9, 9), np.uint8))
+    dark = cv2.erode(smallest(linear), np.ones((9, 9), np.uint8))
     sky = max(_mean(luminance[areas.sky]), 1e-3)
     # A patch that reaches into the sky shows the sky's edge, not the haze before the scene.
     inner = cv2.erode(areas.scene.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
@@ -334,7 +335,7 @@ def _mirror(log: Plane, areas: Areas) -> float:
 
 def _shadows(linear: npt.NDArray[np.float32], luminance: Plane, middle: float, ground: Mask) -> float:
     """Share of the ground in hard shadow: dark, of the ground's colour, and sharply edged."""
-    chroma = linear[..., 0] / (linear.sum(axis=2) + 1e-3)
+    chroma = linear[..., 0] / (total(linear) + 1e-3)
     typical = _median(chroma[ground])
     dark = ground & (luminance < 0.62 * middle) & (np.abs(chroma - typical) < 0.04)
     step = np.abs(cv2.Sobel(luminance, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(luminance, cv2.CV_32F, 0, 1))

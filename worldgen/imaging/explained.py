@@ -72,15 +72,19 @@ def compare_pair(
     return np.asarray(np.dstack([product[..., 0], product[..., 1] + product[..., 2]]), np.float32)
 
 
+def _sum_of(picture: Planes, planes: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Sum of some planes; numpy's sum over the last axis takes twenty times as long."""
+    found = np.ascontiguousarray(picture[..., planes[0]])
+    return found if len(planes) == 1 else np.asarray(found + picture[..., planes[1]])
+
+
 def _gain(source: Planes, candidate: Planes, tile: int) -> Planes:
     """Contrast left around every pixel, learned from the tiles around and not from the place itself."""
     height, width = source.shape[:2]
     shared, power = source * candidate, source * source
     maps = []
-    for first, last in ((0, 1), (1, 3)):
-        top, bottom = (
-            tile_sum(np.ascontiguousarray(p[..., first:last].sum(axis=-1)), tile) for p in (shared, power)
-        )
+    for planes in ((0,), (1, 2)):
+        top, bottom = (tile_sum(_sum_of(p, planes), tile) for p in (shared, power))
         whole = float(top.sum() / max(float(bottom.sum()), 1e-3))
         # No single place speaks for its surroundings, and weak ones lean on the whole picture.
         limit = np.float32(4 * np.median(bottom) + tile * tile)

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Bool, Float32, UInt8
 
+from worldgen.imaging.channels import largest, mean, smallest
+
 _SEED_BUSY: Final = 10.0
 _GROW_BUSY: Final = 26.0
 _CLOUD_BUSY: Final = 20.0
@@ -44,7 +46,7 @@ def sky_mask(
     if seed.sum() < 0.002 * h * w:
         return result
     model, spread = _colour_model(smooth, seed)
-    distance = np.abs(smooth.astype(np.float32) - model).max(axis=-1)
+    distance = largest(np.abs(smooth.astype(np.float32) - model))
     near = distance < np.clip(3.0 * spread, 14.0, 30.0)
     grown = near & (busy < _GROW_BUSY) & cool
     grown |= (distance < np.clip(1.5 * spread, 8.0, 14.0)) & cool
@@ -52,7 +54,7 @@ def sky_mask(
     joined = _touching(grown, seed, least=3e-5 * h * w)
     # Windows at the border hold both sky and its neighbour and look busy: there colour decides alone.
     border = cv2.dilate(joined.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    sharp = np.abs(area.astype(np.float32) - model).max(axis=-1)
+    sharp = largest(np.abs(area.astype(np.float32) - model))
     joined |= border & (sharp < np.clip(3.0 * spread, 14.0, 30.0))
     joined |= _islands(near & cool & (busy < _GROW_BUSY), distance, h * w, bottom=0.85 * top)
     result[:top] = _creep(smooth, joined, cool)
@@ -87,7 +89,7 @@ def _creep(
     for _ in range(_CREEPS):
         weight = cv2.blur(sky.astype(np.float32), window)
         local = cv2.blur(seen * sky[..., None], window) / np.maximum(weight, 1e-4)[..., None]
-        alike = np.abs(seen - local).max(axis=-1) < _ALIKE
+        alike = largest(np.abs(seen - local)) < _ALIKE
         more = sky | ((weight > 0.06) & alike & cool)
         if more.sum() - sky.sum() < 4:
             break
@@ -102,8 +104,8 @@ def _clouds(
 ) -> Bool[npt.NDArray[np.bool_], "h w"]:
     """Brighter and greyer than the sky around, with soft outlines: what joins it without an edge is cloud."""
     seen = picture.astype(np.float32)
-    brighter = seen.mean(axis=-1) > model.mean(axis=-1) - 6.0
-    greyer = np.ptp(seen, axis=-1) < np.ptp(model, axis=-1) + 8.0
+    brighter = mean(seen) > mean(model) - 6.0
+    greyer = largest(seen) - smallest(seen) < largest(model) - smallest(model) + 8.0
     return np.asarray((busy < _CLOUD_BUSY) & brighter & greyer)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float32, UInt8
 
+from worldgen.imaging.channels import largest
+
 _ROUNDS: Final = 3
 
 
@@ -56,7 +58,7 @@ def _affinity(
     length = guide.shape[axis]
     first = np.take(guide, np.arange(length - 1), axis=axis).astype(np.int16)
     second = np.take(guide, np.arange(1, length), axis=axis)
-    step = np.abs(first - second).max(axis=-1).astype(np.float32)
+    step = largest(np.abs(first - second)).astype(np.float32)
     held = np.exp(-step / np.float32(edge))
     pad = [(0, 0)] * 3
     pad[axis] = (0, 1)

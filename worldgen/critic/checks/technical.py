@@ -108,7 +108,8 @@ def not_a_copy(evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _clipped(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    clipped = ((small >= 254.5) | (small <= 0.5)).all(axis=-1)
+    extreme = (small >= 254.5) | (small <= 0.5)
+    clipped = extreme[..., 0] & extreme[..., 1] & extreme[..., 2]
     return np.asarray(clipped.mean(axis=(1, 2)), np.float64)
 
 

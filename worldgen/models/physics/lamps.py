@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from worldgen.datatypes import Tag
 from worldgen.datatypes.tags import VEHICLES
+from worldgen.imaging.channels import largest, smallest
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import enlarge, reduce, smoothstep, soften
 from worldgen.models.physics.scene import ASPHALT, Mask
@@ -238,8 +239,8 @@ def _signals(view: View) -> Shining | None:
     if box is None:
         return None
     source = view.source[box]
-    bright = source.max(axis=2)
-    colourful = 1 - source.min(axis=2) / np.maximum(bright, 1e-3)
+    bright = largest(source)
+    colourful = 1 - smallest(source) / np.maximum(bright, 1e-3)
     weight = smoothstep(0.12, 0.35, bright) * smoothstep(0.45, 0.75, np.asarray(colourful, np.float32))
     weight *= heads[box]
     light = source / np.maximum(bright, 1e-3)[..., None] * (1.6 * weight)[..., None]
