@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float32
 from scipy.ndimage import gaussian_filter1d
 
 from worldgen.datatypes import Clip, Geometry, Tag
+from worldgen.imaging.channels import smallest
 from worldgen.models.physics.light import LUMA, Linear, Picture, Plane, decode
 from worldgen.models.physics.ops import soften
 
@@ -56,22 +57,22 @@ class Skies:
         band = (wide > 0) & ~inner
         if not self.is_true:
             band |= inner & _is_dark(frame, local)
-        rows, columns = np.nonzero(band)
-        pixels = decode(frame[rows, columns][None])[0]
-        around = local[
-            np.minimum(rows // _COARSE, local.shape[0] - 1),
-            np.minimum(columns // _COARSE, local.shape[1] - 1),
-        ]
-        ratio = (pixels / np.maximum(around, 1e-3)).min(axis=1)
+        at = np.flatnonzero(band)
+        rows, columns = np.divmod(at, mask.shape[1])
+        pixels = decode(np.take(frame.reshape(-1, 3), at, axis=0)[None])[0]
+        coarse = np.minimum(rows // _COARSE, local.shape[0] - 1) * local.shape[1]
+        coarse += np.minimum(columns // _COARSE, local.shape[1] - 1)
+        around = np.take(local.reshape(-1, 3), coarse, axis=0)
+        ratio = smallest(pixels / np.maximum(around, 1e-3))
         full = np.clip(ratio, 0, 1)
-        outside = np.clip(near[rows, columns] * 4, 0, 1) * full
+        outside = np.clip(near.ravel()[at] * 4, 0, 1) * full
         if not self.is_true:
-            gaps = np.clip(wide[rows, columns] * 6, 0, 1) * np.clip((ratio - 0.7) / 0.2, 0, 1)
+            gaps = np.clip(wide.ravel()[at] * 6, 0, 1) * np.clip((ratio - 0.7) / 0.2, 0, 1)
             outside = np.maximum(outside, gaps)
         deep = np.clip((ratio - 0.35) / 0.3, 0, 1)
-        share = np.where(inner[rows, columns], deep, np.where(mask[rows, columns], full, outside))
+        share = np.where(inner.ravel()[at], deep, np.where(mask.ravel()[at], full, outside))
         alpha = hard
-        alpha[rows, columns] = share
+        alpha.ravel()[at] = share
         return alpha, local
 
 

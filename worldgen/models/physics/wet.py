@@ -148,21 +148,24 @@ def mirror_image(view: View) -> Linear:
 
 def _nearest_per_pixel(row: Plane, inverse: Plane, stands: npt.NDArray[np.bool_], h: int, w: int) -> Plane:
     """For every pixel the row that is mirrored there: the nearest of those that land on it."""
-    rows, columns = np.nonzero(stands)
-    target = np.round(row[rows, columns]).astype(np.int32)
+    at = np.flatnonzero(stands)
+    nearness = inverse.ravel()[at]
     # Radix sort on 16 bits of nearness: the nearest is written last and stays.
-    order = np.argsort((np.sqrt(inverse[rows, columns].clip(0, 1)) * 65535).astype(np.uint16), kind="stable")
-    rows, columns, target = rows[order], columns[order], target[order]
+    order = np.argsort((np.sqrt(nearness.clip(0, 1)) * 65535).astype(np.uint16), kind="stable")
+    at, nearness = at[order], nearness[order]
+    rows, columns = np.divmod(at.astype(np.int32), np.int32(w))
+    target = np.round(row.ravel()[at]).astype(np.int32)
+    landed = target * np.int32(w) + columns
     source = np.full((h, w), -1, np.float32)
-    source[target, columns] = rows
+    flat = source.reshape(-1)
+    flat[landed] = rows
     # Near surfaces are stretched: each of their pixels also takes the row below, unless nearer ones have it.
-    nearness = inverse[rows, columns]
     wide = (nearness > _STRETCHED) & (target < h - 1)
-    holder = np.zeros((h, w), np.float32)
-    holder[target, columns] = nearness
-    rows, columns, target, nearness = rows[wide], columns[wide], target[wide] + 1, nearness[wide]
-    free = holder[target, columns] < np.float32(0.97) * nearness
-    source[target[free], columns[free]] = rows[free] - 0.5
+    holder = np.zeros(h * w, np.float32)
+    holder[landed] = nearness
+    rows, nearness, below = rows[wide], nearness[wide], landed[wide] + np.int32(w)
+    free = holder[below] < np.float32(0.97) * nearness
+    flat[below[free]] = rows[free] - 0.5
     # Where a near surface is stretched, rows are missed: the last one found above goes on for a few rows.
     here = np.arange(h, dtype=np.int16)[:, None]
     last = np.maximum.accumulate(np.where(source >= 0, here, np.int16(0)), axis=0)
