@@ -73,7 +73,7 @@ def compare_pair(
 
 
 def _sum_of(picture: Planes, planes: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Sum of some planes; numpy's sum over the last axis takes twenty times as long."""
+    """Sum of one or two planes, as `channels.total` does for three."""
     found = np.ascontiguousarray(picture[..., planes[0]])
     return found if len(planes) == 1 else np.asarray(found + picture[..., planes[1]])
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.situations_physics import CAR, HOUSE, WALKER, Box, street
 from worldgen.datatypes import Clip, Condition, Spec, Tag
+from worldgen.models.physics.box import box_around
 from worldgen.models.physics.headlights import irradiance
 from worldgen.models.physics.lamps import lit_lamps, rear_lamps
 from worldgen.models.physics.light import Encoder, decode, linear_to_srgb, lookup16, shoulder, srgb_to_linear
@@ -268,3 +269,12 @@ def test_strips_hold_every_row_once(height: int, width: int) -> None:
     cut = list(strips((height, width, 3)))
     assert [row for part in cut for row in range(part.start, part.stop)] == list(range(height))
     assert all(12 * width * (part.stop - part.start) <= 320 << 10 for part in cut) or width > 27_000
+
+
+def test_a_box_with_a_margin_is_a_part_of_the_halved_frame() -> None:
+    mask = np.zeros((90, 121), np.bool_)
+    assert box_around(mask, margin=8) is None
+    mask[33:41, 51:60] = True
+    assert box_around(mask) == (slice(33, 41), slice(51, 60))
+    assert box_around(mask, margin=8) == (slice(24, 50), slice(42, 68))
+    assert box_around(mask, margin=200) == (slice(0, 90), slice(0, 121))

@@ -6,28 +6,23 @@ traffic lights, panes on pixels tagged as buildings. Weights are continuous in t
 lamp is as steady as its picture.
 """
 
-from typing import Final, TypeAlias
+from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from worldgen.datatypes import Tag
 from worldgen.datatypes.tags import VEHICLES
 from worldgen.imaging.channels import largest, smallest
+from worldgen.models.physics.box import Box, Shining, box_around
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import enlarge, reduce, smoothstep, soften
 from worldgen.models.physics.scene import ASPHALT, Mask
 from worldgen.models.physics.view import View
+from worldgen.models.physics.windows import lit_windows
 
-Indices: TypeAlias = npt.NDArray[np.intp]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Shining: TypeAlias = tuple[tuple[slice, slice], Linear]
-"""Light and the rows and columns in which it shines."""
 _REDUCE: Final = 4
 REAR_LAMP: Final = (1.0, 0.035, 0.02)
-_CELL_M: Final = 2.8
-"""Of a facade: one decision whether a window is lit."""
 _VEHICLE_M: Final = (1.1, 0.8)
 """Width and height of what should be mostly dark around a rear lamp."""
 _VEHICLE_SIZES: Final = (
@@ -41,16 +36,12 @@ _VEHICLE_SIZES: Final = (
 _PAINT_REDUCE: Final = 2
 _PAINT_REACH: Final = 128
 """Pixels from which paint is told: it is widened by six lamps of the nearest cars."""
-_AROUND_PANE: Final = 15
-"""Pixels of facade around a pane that it is compared with."""
 _LAMP_M: Final = 0.3
 """Side of the square that paint fills and a lamp does not."""
 _FILLED: Final = 0.42
 _HANGS: Final = 0.33
 """Lamps hang no higher than two thirds of the camera's height, about a metre."""
 CLIPPED_LAMP: Final = 5.0
-LIT_WINDOWS: Final = 0.22
-"""Share of windows that are lit in the evening."""
 
 
 def lamps_of(view: View, seed: int, *, windows: bool) -> Linear | None:
@@ -70,7 +61,7 @@ def lamps_of(view: View, seed: int, *, windows: bool) -> Linear | None:
     if scene.knows(Tag.TRAFFIC_LIGHT):
         emitted = _plus(emitted, _signals(view), view)
     if windows and scene.knows(Tag.BUILDING) and scene.geometry.origins.depth in ("simulator", "sidecar"):
-        emitted = _plus(emitted, _windows(view, seed), view)
+        emitted = _plus(emitted, lit_windows(view, seed), view)
     return emitted
 
 
@@ -84,7 +75,7 @@ def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
         Rows and columns around them, and their added light there; None when there are none.
     """
     carriers = view.has_tag(*VEHICLES, Tag.TRAFFIC_LIGHT)
-    box = _box(carriers)
+    box = box_around(carriers)
     if box is None:
         return None
     r, g, b = cv2.split(view.frame[box])
@@ -94,7 +85,7 @@ def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
     weight *= carriers[box]
     if float(weight.max()) < 0.1:
         return None
-    wide = _box(carriers, margin=_PAINT_REACH) or box
+    wide = box_around(carriers, margin=_PAINT_REACH) or box
     inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
     around = np.zeros([part.stop - part.start for part in wide], np.float32)
     around[inner] = weight
@@ -168,7 +159,7 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
     """
     carriers = view.has_tag(*VEHICLES) if carriers is None else carriers
     lamps = np.zeros(view.frame.shape[:2], np.float32)
-    box = _box(carriers, margin=_PAINT_REACH)
+    box = box_around(carriers, margin=_PAINT_REACH)
     if box is None:
         return lamps
     r, g, b = cv2.split(view.source[box])
@@ -185,18 +176,6 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
     return lamps
 
 
-def _box(mask: Mask, *, margin: int = 0) -> tuple[slice, slice] | None:
-    """Rows and columns around what a mask holds; with a margin they begin where reduced pictures do."""
-    box = []
-    for axis in (1, 0):
-        held = np.flatnonzero(mask.any(axis=axis))
-        if not len(held):
-            return None
-        first, end = max(0, int(held[0]) - margin), min(mask.shape[1 - axis], int(held[-1]) + 1 + margin)
-        box.append(slice(first - first % _PAINT_REDUCE if margin else first, end))
-    return box[0], box[1]
-
-
 def _metre(view: View, step: int) -> Plane:
     """Pixels per metre at each pixel's depth, in a picture reduced by `step`."""
     metre = view.scene.camera.fx / np.maximum(view.depth_m[::step, ::step], 2.0) / step
@@ -204,7 +183,7 @@ def _metre(view: View, step: int) -> Plane:
     return np.asarray(metre[: h // step, : w // step], np.float32)
 
 
-def _paint(view: View, coloured: Plane, box: tuple[slice, slice]) -> Plane:
+def _paint(view: View, coloured: Plane, box: Box) -> Plane:
     """How much of a colour is too large for a lamp: paint, with its rims and trims.
 
     An opening keeps what a third of a metre fits into, and widened by several times that it takes the thin
@@ -235,7 +214,7 @@ def _paint(view: View, coloured: Plane, box: tuple[slice, slice]) -> Plane:
 def _signals(view: View) -> Shining | None:
     """Signal heads: the bright and coloured part of what is tagged as traffic light."""
     heads = view.has_tag(Tag.TRAFFIC_LIGHT)
-    box = _box(heads)
+    box = box_around(heads)
     if box is None:
         return None
     source = view.source[box]
@@ -245,50 +224,6 @@ def _signals(view: View) -> Shining | None:
     weight *= heads[box]
     light = source / np.maximum(bright, 1e-3)[..., None] * (1.6 * weight)[..., None]
     return box, np.asarray(light, np.float32)
-
-
-def _windows(view: View, seed: int) -> Shining | None:
-    """Panes (darker than the facade around them) in cells of a world-fixed grid, some of them lit."""
-    facade = view.has_tag(Tag.BUILDING) & (view.height_m > 0.8)
-    box = _box(facade, margin=_AROUND_PANE)
-    if box is None:
-        return None
-    luma = view.luma[box]
-    around = cv2.blur(luma, (2 * _AROUND_PANE + 1, 2 * _AROUND_PANE + 1))
-    pane = smoothstep(0.05, 0.35, np.asarray(1 - luma / np.maximum(around, 1e-3), np.float32)) * facade[box]
-    lit = np.zeros_like(luma)
-    warm = np.zeros_like(luma)
-    rows, columns = np.nonzero(pane > 0.02)
-    if len(rows):
-        # Facades stand along either axis; a cell that spans both is as wide as a window.
-        at = (rows + box[0].start, columns + box[1].start)
-        x, y = (np.floor(c / _CELL_M).astype(np.int64) for c in _world(view, *at))
-        z = np.floor(view.height_m[at] / _CELL_M).astype(np.int64)
-        chance = _hash(x, y, z, seed)
-        lit[rows, columns] = (chance < LIT_WINDOWS) * (0.35 + 1.9 * chance)
-        warm[rows, columns] = 0.5 + 2 * chance
-    light = pane * lit * np.float32(0.9)
-    np.clip(warm, 0, 1, out=warm)
-    return box, np.asarray(cv2.merge([light, light * (0.60 + 0.16 * warm), light * (0.22 + 0.26 * warm)]))
-
-
-def _world(view: View, rows: Indices, columns: Indices) -> tuple[Floats, Floats]:
-    """World coordinates (right, ahead) of pixels, from their depth."""
-    scene = view.scene
-    pose = scene.poses[view.index]
-    z = view.depth_m[rows, columns].astype(np.float64)
-    points = np.column_stack([scene.rays.on(rows, columns) * z[:, None], z])
-    world = points @ pose[:3, :3].T + pose[:3, 3]
-    level = world @ scene.level[:2].T
-    return level[:, 0], level[:, 1]
-
-
-def _hash(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray:
-    """Uniform value in 0..1 per cell (multiply and xor-shift, after Wang)."""
-    key = (x * 73856093) ^ (y * 19349663) ^ (z * 83492791) ^ (seed * 2654435761)
-    key = (key ^ (key >> 15)) * 2246822519 & 0xFFFFFFFF
-    key = (key ^ (key >> 13)) * 3266489917 & 0xFFFFFFFF
-    return np.asarray(((key ^ (key >> 16)) & 0xFFFFFF) / float(0x1000000))
 
 
 def _colour(weight: Plane, colour: tuple[float, float, float]) -> Linear:
