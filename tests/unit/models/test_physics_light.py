@@ -16,6 +16,7 @@ from worldgen.models.physics.sensor import Sensor
 from worldgen.models.physics.strips import strips
 from worldgen.models.physics.sun import sun_colour
 from worldgen.models.physics.view import View
+from worldgen.sources.proving_ground import render_drive
 
 CLEAR = Condition()
 NIGHT = Spec(seed=1, sun_elevation_deg=-20)
@@ -134,6 +135,18 @@ def test_rear_lamps_shine_and_red_paint_does_not() -> None:
     paint = weight[(frames[0] == (150, 12, 12)).all(axis=2)]
     assert weight[lamps].mean() > 0.7
     assert paint.mean() < 0.15
+
+
+def test_a_red_body_does_not_shine_where_the_picture_cuts_it() -> None:
+    # Two drives that pass red cars: a wheel and a fender, and a strip of four pixels are left of them.
+    for seed, index in ((8, 1), (19, 4)):
+        drive = render_drive(seed, frames=9, size=(480, 270), fps=4.0)
+        weight = rear_lamps(View(Scene(drive.clip, drive.geometry), index)) > 0.3
+        assert weight.any(), "others have lamps"
+        assert drive.geometry.instances is not None
+        ids = drive.geometry.instances[index]
+        for body in np.unique(ids[weight]):
+            assert weight[ids == body].mean() < 0.12
 
 
 @pytest.mark.parametrize("depth_m", [6.0, 20.0])

@@ -14,9 +14,10 @@ import numpy as np
 from worldgen.datatypes import Tag
 from worldgen.datatypes.tags import VEHICLES
 from worldgen.imaging.channels import largest, smallest
-from worldgen.models.physics.box import Box, Shining, box_around
+from worldgen.models.physics.box import Shining, box_around
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import enlarge, reduce, smoothstep, soften
+from worldgen.models.physics.paint import PAINT_REACH, SIZES, metre_at, paint_of, painted_bodies
 from worldgen.models.physics.scene import ASPHALT, Mask
 from worldgen.models.physics.view import View
 from worldgen.models.physics.windows import lit_windows
@@ -25,19 +26,6 @@ _REDUCE: Final = 4
 REAR_LAMP: Final = (1.0, 0.035, 0.02)
 _VEHICLE_M: Final = (1.1, 0.8)
 """Width and height of what should be mostly dark around a rear lamp."""
-_VEHICLE_SIZES: Final = (
-    (3.0, 0.0, 4.5),
-    (6.5, 4.5, 9.0),
-    (13.0, 9.0, 18.0),
-    (26.0, 18.0, 36.0),
-    (52.0, 36.0, 1e9),
-)
-"""Pixels per metre of each box, and from where to where it is used."""
-_PAINT_REDUCE: Final = 2
-_PAINT_REACH: Final = 128
-"""Pixels from which paint is told: it is widened by six lamps of the nearest cars."""
-_LAMP_M: Final = 0.3
-"""Side of the square that paint fills and a lamp does not."""
 _FILLED: Final = 0.42
 _HANGS: Final = 0.33
 """Lamps hang no higher than two thirds of the camera's height, about a metre."""
@@ -85,11 +73,11 @@ def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
     weight *= carriers[box]
     if float(weight.max()) < 0.1:
         return None
-    wide = box_around(carriers, margin=_PAINT_REACH) or box
+    wide = box_around(carriers, margin=PAINT_REACH) or box
     inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
     around = np.zeros([part.stop - part.start for part in wide], np.float32)
     around[inner] = weight
-    weight *= 1 - _paint(view, around, wide)[inner]
+    weight *= 1 - paint_of(view, around, wide)[inner]
     if float(weight.max()) < 0.1:
         return None
     light = cv2.multiply(view.source[box], cv2.merge([weight, weight, weight]), scale=CLIPPED_LAMP)
@@ -121,9 +109,9 @@ def _likely_vehicles(view: View) -> Mask:
     road = ASPHALT / view.scene.reflectance_gain
     dark = (reduce(view.luma, _REDUCE) < 0.4 * road).astype(np.float32)
     # The box around a lamp that its vehicle should fill, in pixels of the reduced picture.
-    metre = _metre(view, _REDUCE)
+    metre = metre_at(view, _REDUCE)
     share = np.zeros_like(dark)
-    for size, least, most in _VEHICLE_SIZES:
+    for size, least, most in SIZES:
         wide, tall = round(_VEHICLE_M[0] * size) | 1, round(_VEHICLE_M[1] * size) | 1
         here = (metre >= least) & (metre < most)
         if here.any():
@@ -159,56 +147,24 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
     """
     carriers = view.has_tag(*VEHICLES) if carriers is None else carriers
     lamps = np.zeros(view.frame.shape[:2], np.float32)
-    box = box_around(carriers, margin=_PAINT_REACH)
+    box = box_around(carriers, margin=PAINT_REACH)
     if box is None:
         return lamps
     r, g, b = cv2.split(view.source[box])
     other = cv2.max(g, b)
     red = smoothstep(2.6, 5.0, np.asarray(r / np.maximum(other, 0.008), np.float32))
     red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32))
+    coloured = red > 0.12
     # What is red all over is judged on all that is red, shirts and signs too, not on what may be a vehicle.
-    paint = _paint(view, red, box)
+    paint = paint_of(view, red, box)
     red *= carriers[box]
     if view.scene.has_true_depth or view.scene.knows(*VEHICLES):
         height = view.height_m[box]
         red *= (height > 0.25) & (height < 2.4)
-    lamps[box] = red * (1 - paint)
+    red *= 1 - paint
+    bodies = painted_bodies(view, coloured, carriers[box], box)
+    lamps[box] = red if bodies is None else red * (1 - bodies)
     return lamps
-
-
-def _metre(view: View, step: int) -> Plane:
-    """Pixels per metre at each pixel's depth, in a picture reduced by `step`."""
-    metre = view.scene.camera.fx / np.maximum(view.depth_m[::step, ::step], 2.0) / step
-    h, w = view.frame.shape[:2]
-    return np.asarray(metre[: h // step, : w // step], np.float32)
-
-
-def _paint(view: View, coloured: Plane, box: Box) -> Plane:
-    """How much of a colour is too large for a lamp: paint, with its rims and trims.
-
-    An opening keeps what a third of a metre fits into, and widened by several times that it takes the thin
-    strips of the same body with it. Beyond some 100 m that is less than a pixel, and all may be lamps.
-
-    Args:
-        view: The frame.
-        coloured: Share of the colour per pixel of the box.
-        box: Rows and columns that are looked at.
-    """
-    # Paint that is hardly a lamp's colour is paint all the more.
-    share = reduce(np.asarray(np.minimum(coloured * np.float32(8), 1), np.float32), _PAINT_REDUCE)
-    (h, w), (top, left) = share.shape, (part.start // _PAINT_REDUCE for part in box)
-    metre = _metre(view, _PAINT_REDUCE)[top : top + h, left : left + w]
-    paint = np.zeros_like(share)
-    for size, least, most in _VEHICLE_SIZES:
-        here = (metre >= max(least, 3.0)) & (metre < most) & (share > 0.05)
-        if here.any():
-            side = max(3, round(_LAMP_M * size) | 1)
-            large = cv2.erode(share, np.ones((side, side), np.uint8))
-            reach = 6 * side | 1
-            paint = np.where(here, cv2.dilate(large, np.ones((reach, reach), np.uint8)), paint)
-    # Outlines, where depth is another's already, belong to it.
-    outlined = np.asarray(cv2.dilate(paint, np.ones((5, 5), np.uint8)), np.float32)
-    return enlarge(smoothstep(0.3, 0.6, outlined), view.light[box])
 
 
 def _signals(view: View) -> Shining | None:
