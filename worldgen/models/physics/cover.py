@@ -21,6 +21,9 @@ SAND: Final = np.array([0.62, 0.47, 0.30], np.float32)
 _TRACKS_M: Final = 0.78
 """Half the track width of a car: wheels press and clear two stripes."""
 _LANE_M: Final = 3.5
+_WORN_M: Final = 6.4
+_WORN_STEP_M: Final = 0.02
+"""Half the width of the table of worn snow, and its step."""
 
 
 class SnowCover:
@@ -67,12 +70,11 @@ class SnowCover:
     def _worn(self, right: Plane, ahead: Plane) -> Plane:
         """How far wheels have worn the snow: two stripes along the driven path and along lanes beside it."""
         lateral = lateral_distance(self._path, right, ahead)
-        nearest = np.full_like(lateral, np.inf)
-        for lane in (-_LANE_M, 0.0, _LANE_M):
-            for wheel in (-_TRACKS_M, _TRACKS_M):
-                away = (lateral - np.float32(lane + wheel)) * np.float32(1 / 0.30)
-                np.minimum(nearest, away * away, out=nearest)
-        return np.asarray(np.exp(-nearest), np.float32)
+        lateral += np.float32(_WORN_M)
+        lateral *= np.float32(1 / _WORN_STEP_M)
+        row = np.zeros_like(lateral)
+        found = cv2.remap(_WORN, lateral, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(found, np.float32)
 
     def _on_plants(self, view: View) -> None:
         """Powder crowns: leaves that catch the sky (brighter than their surroundings) carry snow.
@@ -123,6 +125,17 @@ def _snow(level: float, shading: Plane, detail: Plane, relief: Plane, worn: Plan
     light *= 1 + np.float32(0.30) * (detail - 1)
     light *= np.float32(level)
     return np.asarray(cv2.merge([0.965 * light, 0.985 * light, 1.015 * light]), np.float32)
+
+
+def _worn_by_distance() -> npt.NDArray[np.float32]:
+    away = np.arange(-_WORN_M, _WORN_M + _WORN_STEP_M, _WORN_STEP_M)
+    wheels = [lane + wheel for lane in (-_LANE_M, 0.0, _LANE_M) for wheel in (-_TRACKS_M, _TRACKS_M)]
+    nearest = np.abs(away[:, None] - np.array(wheels)).min(axis=1)
+    return np.exp(-((nearest / 0.30) ** 2)).astype(np.float32).reshape(1, -1)
+
+
+_WORN: Final = _worn_by_distance()
+"""How far wheels have worn the snow, by metres to the right of the driven path."""
 
 
 class SandCover:

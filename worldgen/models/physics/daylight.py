@@ -24,7 +24,7 @@ def soften_shadows(view: View, strength: float) -> None:
         strength: 0 leaves shadows, 1 removes what can be removed.
     """
     flat = view.flat
-    if strength <= 0 or flat.mean() < 0.02:
+    if strength <= 0 or cv2.countNonZero(flat.view(np.uint8)) < 0.02 * flat.size:
         return
     mask = reduce(flat.astype(np.float32), _REDUCE)
     luma = reduce(view.luma, _REDUCE)

@@ -17,7 +17,7 @@ from worldgen.imaging.channels import largest, smallest
 from worldgen.models.physics.box import Shining, box_around
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import enlarge, reduce, smoothstep, soften
-from worldgen.models.physics.paint import PAINT_REACH, SIZES, metre_at, paint_of, painted_bodies
+from worldgen.models.physics.paint import PAINT_LOOKS, PAINT_REACH, SIZES, metre_at, paint_of, painted_bodies
 from worldgen.models.physics.scene import ASPHALT, Mask
 from worldgen.models.physics.view import View
 from worldgen.models.physics.windows import lit_windows
@@ -27,6 +27,8 @@ REAR_LAMP: Final = (1.0, 0.035, 0.02)
 _VEHICLE_M: Final = (1.1, 0.8)
 """Width and height of what should be mostly dark around a rear lamp."""
 _FILLED: Final = 0.42
+_HALO: Final = 0.15
+"""Of a frame's height: how far halos reach, two and a half widths of the wide one."""
 _HANGS: Final = 0.33
 """Lamps hang no higher than two thirds of the camera's height, about a metre."""
 CLIPPED_LAMP: Final = 5.0
@@ -73,26 +75,28 @@ def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
     weight *= carriers[box]
     if float(weight.max()) < 0.1:
         return None
-    wide = box_around(carriers, margin=PAINT_REACH) or box
-    inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
-    around = np.zeros([part.stop - part.start for part in wide], np.float32)
-    around[inner] = weight
-    weight *= 1 - paint_of(view, around, wide)[inner]
+    # Nothing but these may be lamps or paint: they, with what paint is told from and their halo, are enough.
+    lit = np.zeros(carriers.shape, np.float32)
+    lit[box] = weight
+    box = box_around(lit > 0, margin=max(PAINT_LOOKS, round(_HALO * len(lit)))) or box
+    weight = lit[box]
+    weight *= 1 - paint_of(view, weight, box)
     if float(weight.max()) < 0.1:
         return None
     light = cv2.multiply(view.source[box], cv2.merge([weight, weight, weight]), scale=CLIPPED_LAMP)
     return *box, np.asarray(light, np.float32)
 
 
-def glow(emitted: Linear, haze: float) -> Linear:
+def glow(emitted: Linear, haze: float, *, height: int) -> Linear:
     """Light that lens and air scatter around lamps: a narrow and a wide blur (Narasimhan and Nayar 2003).
 
     Args:
         emitted: Light of the lamps.
         haze: 0 clear air, 1 dense fog or heavy rain: the halo grows.
+        height: Rows of a frame, which `emitted` may be a part of: halos are as wide as the lens draws them.
     """
     small = reduce(emitted, _REDUCE)
-    rows = small.shape[0]
+    rows = height // _REDUCE
     narrow = cv2.GaussianBlur(small, (0, 0), 0.012 * rows + 0.5)
     wide = soften(small, 0.06 * rows)
     return enlarge(np.asarray((0.45 + 0.8 * haze) * narrow + (0.35 + 2.5 * haze) * wide, np.float32), emitted)

@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from worldgen.models.physics.light import LUMA, Plane
 from worldgen.models.physics.look import Look
 from worldgen.models.physics.ops import veil
+from worldgen.models.physics.strips import strips
 from worldgen.models.physics.view import View
 
 Colour = Float32[npt.NDArray[np.float32], "3"]
@@ -41,14 +42,16 @@ class Medium:
 
     def transmission(self, view: View) -> Plane:
         """Share of light that reaches the lens per pixel."""
-        path = view.range_m
-        rows = view.sky_rows
-        if rows.stop:
-            sky = view.sky_mask[rows]
-            path = path.copy()
-            np.copyto(path[rows], self._sky_path(view, rows), where=sky)
-        path = path * np.float32(-self.extinction)
-        t = np.asarray(cv2.exp(path, dst=path), np.float32)
+        depth, length = view.depth_m, view.scene.rays.length
+        t = np.empty_like(depth)
+        sky_rows, sky_mask = view.sky_rows, view.sky_mask
+        for rows in strips(t.shape):
+            part = t[rows]
+            cv2.multiply(depth[rows], length[rows], dst=part)
+            if rows.start < sky_rows.stop:
+                np.copyto(part, self._sky_path(view, rows), where=sky_mask[rows])
+            part *= np.float32(-self.extinction)
+            cv2.exp(part, dst=part)
         if view.ego is not None:
             t[view.ego] = 1.0
         return t

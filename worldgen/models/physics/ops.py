@@ -84,8 +84,15 @@ def smoothstep(low: float, high: float, x: Plane) -> Plane:
     """0 below `low`, 1 above `high`, smooth between (Hermite)."""
     smooth = np.empty(x.shape, np.float32)
     for rows in strips(x.shape):
-        t = np.clip((x[rows] - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-        np.multiply(t * t, 3 - 2 * t, out=smooth[rows])
+        # Step by step in place: strips stay in the cache only while nothing new is taken.
+        t = np.subtract(x[rows], np.float32(low), dtype=np.float32)
+        t *= np.float32(1 / (high - low))
+        np.clip(t, 0, 1, out=t)
+        shown = smooth[rows]
+        np.multiply(t, np.float32(-2), out=shown)
+        shown += np.float32(3)
+        t *= t
+        shown *= t
     return smooth
 
 

@@ -22,6 +22,8 @@ SIZES: Final = (
 _PAINT_REDUCE: Final = 2
 PAINT_REACH: Final = 176
 """Pixels from which paint is told: it is widened by nine lamps of the nearest cars."""
+PAINT_LOOKS: Final = 64
+"""Pixels around each that paint is told from: half of the nearest cars' boxes."""
 _LAMP_M: Final = 0.3
 """Side of the square that paint fills and a lamp does not."""
 _REACH: Final = (6, 9)

@@ -6,6 +6,7 @@ participating medium -> particles -> lens -> exposure -> sensor noise -> tone cu
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -113,8 +114,9 @@ class FrameRenderer:
         transmission = apply_medium(view, medium, self._horizon(view))
         if lit is not None:
             rows, columns, light = lit
-            through = transmission[rows, columns]
-            view.light[rows, columns] += glow(light * through[..., None], min(1.0, medium.extinction / 0.02))
+            through = cv2.merge([transmission[rows, columns]] * 3)
+            haze = min(1.0, medium.extinction / 0.02)
+            view.light[rows, columns] += glow(light * through, haze, height=len(view.light))
 
     def _horizon(self, view: View) -> npt.NDArray[np.float32] | None:
         """Radiance of the rendered sky near the horizon; None while it is the source's."""
@@ -136,7 +138,7 @@ class FrameRenderer:
         emitted *= np.float32(self.look.night)
         extinction = 0.0 if self._medium is None else self._medium.extinction
         view.light += emitted
-        view.light += glow(emitted, min(1.0, extinction / 0.02))
+        view.light += glow(emitted, min(1.0, extinction / 0.02), height=len(view.light))
 
     def _illuminate(self, view: View) -> None:
         has_shadows = self.condition.has_hard_shadows
