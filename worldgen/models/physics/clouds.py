@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from worldgen.models.physics.light import Linear, Plane
-from worldgen.models.physics.ops import scale, smoothstep
+from worldgen.models.physics.ops import smoothstep, times
 from worldgen.models.physics.strips import strips
 from worldgen.models.physics.texture import Texture
 from worldgen.models.physics.view import View
@@ -64,23 +64,37 @@ def over_sky(view: View, small: Linear) -> Linear:
 
 
 def remove_sky(view: View) -> None:
-    """Leave only what stands before the sky: light - alpha * sky, never below zero."""
-    if not view.sky_rows.stop:
+    """Leave only what stands before the sky, where it mixes with it: light - alpha * sky, never below zero.
+
+    Pixels of nothing but sky are left to `add_sky`.
+    """
+    rim = view.sky_rim
+    if not len(rim):
         return
-    alpha, light, local = view.sky, view.light[view.sky_rows], view.local_sky
-    for rows in strips(light.shape):
-        part, share = light[rows], alpha[rows]
-        if local is not None:
-            cv2.subtract(part, cv2.multiply(local[rows], cv2.merge([share, share, share])), dst=part)
-            np.maximum(part, 0, out=part)
-        # What is all but sky is all sky: no ghost of its texture stays.
-        scale(part, np.asarray(np.clip(50 * (1 - share), 0, 1), np.float32))
+    light = view.light.reshape(-1, 3)
+    share = view.sky.ravel()[rim]
+    left = np.take(light, rim, axis=0)
+    around = view.sky_around_rim
+    if around is not None:
+        left -= times(around, share)
+        np.maximum(left, 0, out=left)
+    # What is all but sky is all sky: no ghost of its texture stays.
+    light[rim] = times(left, np.clip(50 * (1 - share), 0, 1))
 
 
 def add_sky(view: View, sky: Linear) -> None:
-    """Put a sky behind the scene; the old one has been removed."""
-    if view.sky_rows.stop:
-        alpha, light = view.sky, view.light[view.sky_rows]
-        for rows in strips(light.shape):
-            part, share = light[rows], alpha[rows]
-            cv2.add(part, cv2.multiply(sky[rows], cv2.merge([share, share, share])), dst=part)
+    """Put a sky behind the scene; the old one has been removed.
+
+    Args:
+        view: The frame under work.
+        sky: Radiance over `view.sky_rows`.
+    """
+    if not view.sky_rows.stop:
+        return
+    light, whole = view.light[view.sky_rows], (view.sky >= 1).view(np.uint8)
+    for rows in strips(light.shape):
+        cv2.copyTo(sky[rows], whole[rows], light[rows])
+    rim = view.sky_rim
+    if len(rim):
+        behind = times(np.take(sky.reshape(-1, 3), rim, axis=0), view.sky.ravel()[rim])
+        view.light.reshape(-1, 3)[rim] += behind

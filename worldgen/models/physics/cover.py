@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float64
 
+from worldgen.models.physics.ground_view import GroundView
 from worldgen.models.physics.light import LUMA, Linear, Plane
 from worldgen.models.physics.ops import mix, mix_colour, smoothstep
 from worldgen.models.physics.scene import Scene
 from worldgen.models.physics.strips import strips
 from worldgen.models.physics.texture import Texture
-from worldgen.models.physics.view import GroundView, View
+from worldgen.models.physics.view import View
 
 SNOW_ALBEDO: Final = 0.82
 """Fresh to settled snow (Warren 1982)."""
@@ -131,7 +132,7 @@ def _worn_by_distance() -> npt.NDArray[np.float32]:
     away = np.arange(-_WORN_M, _WORN_M + _WORN_STEP_M, _WORN_STEP_M)
     wheels = [lane + wheel for lane in (-_LANE_M, 0.0, _LANE_M) for wheel in (-_TRACKS_M, _TRACKS_M)]
     nearest = np.abs(away[:, None] - np.array(wheels)).min(axis=1)
-    return np.exp(-((nearest / 0.30) ** 2)).astype(np.float32).reshape(1, -1)
+    return np.asarray(np.exp(-((nearest / 0.30) ** 2)), np.float32).reshape(1, -1)
 
 
 _WORN: Final = _worn_by_distance()

@@ -71,8 +71,8 @@ def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
     r, g, b = cv2.split(view.frame[box])
     bright, dull = (pick(pick(r, g), b).astype(np.float32) for pick in (cv2.max, cv2.min))
     # Code values: bright from 170 on, and three times purer than paint usually is.
-    weight = np.clip((bright - 150) / 60, 0, 1) * np.clip((100 - dull) / 50, 0, 1)
-    weight *= carriers[box]
+    pure = np.clip((bright - 150) / 60, 0, 1) * np.clip((100 - dull) / 50, 0, 1)
+    weight: Plane = np.asarray(pure * carriers[box], np.float32)
     if float(weight.max()) < 0.1:
         return None
     # Nothing but these may be lamps or paint: they, with what paint is told from and their halo, are enough.

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from worldgen.models.physics.ground_view import GroundView
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import mix, reduce, smoothstep
 from worldgen.models.physics.rays import Rays
 from worldgen.models.physics.scene import ASPHALT
 from worldgen.models.physics.strips import strips
 from worldgen.models.physics.texture import Texture
-from worldgen.models.physics.view import FAR_M, GroundView, View
+from worldgen.models.physics.view import FAR_M, View
 
 _REDUCE: Final = 2
 _STRETCHED: Final = 1 / 15
