@@ -11,6 +11,7 @@ from jaxtyping import Float32, Int32, UInt8
 from worldgen.critic import shares
 from worldgen.critic.classes import borders_of, class_of_tags
 from worldgen.critic.difference import Difference, differ
+from worldgen.critic.disturbance import known
 from worldgen.critic.haze import LINEAR, Haze, encoded, fit_haze, linear, small_depth
 from worldgen.critic.network import Segmenter
 from worldgen.critic.spans import box_of
@@ -113,6 +114,25 @@ class Evidence:
         """How much more than a limit applies where the depth that decides what haze hides is estimated."""
         metric = self.geometry is not None and self.geometry.is_metric
         return 1.0 if metric or self.haze_light is None else self.thresholds.guessed_share
+
+    def narrower(self, check: str, *, least: bool = False) -> float | None:
+        """The narrower limit of a check where depth and tags are true and the condition disturbs little.
+
+        Args:
+            check: Its name.
+            least: Whether values must lie above the limit.
+        """
+        if self.geometry is None or self.geometry.origins.tags != "simulator":
+            return None
+        limits = known(self.thresholds.least if least else self.thresholds.most, check, self.spec)
+        if not limits:
+            return None
+        return min(limits) if least else max(limits)
+
+    def at_most(self, check: str, loosest: float) -> float:
+        """Largest value that passes: `loosest`, or a narrower limit."""
+        narrow = self.narrower(check)
+        return loosest if narrow is None else min(narrow, loosest)
 
     @property
     def is_plain(self) -> bool:

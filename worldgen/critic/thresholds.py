@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from worldgen.critic.disturbance import LEAST, MOST, Limits
 from worldgen.datatypes import digest
 from worldgen.datatypes.digest import Value
 from worldgen.weights.revision import revision_of
@@ -397,6 +398,9 @@ class Thresholds(Value):
     ground: GroundLimits = GroundLimits()
     segmentation: SegmentationLimits = SegmentationLimits()
     network: NetworkSettings = NetworkSettings()
+    most: Limits = MOST
+    least: Limits = LEAST
+    """Narrower limits where the condition disturbs little (`disturbance`), by check."""
 
     @property
     def identity(self) -> str:

@@ -30,17 +30,19 @@ def not_banded(evidence: Evidence) -> tuple[Finding, ...]:
     if smooth < limits.banded_tiles:
         return ()
     value = stepped / smooth
-    passed = value <= limits.banded_share
+    narrow = evidence.narrower("technical.banding")
+    limit = limits.banded_share if narrow is None else min(narrow, limits.banded_share)
+    passed = value <= limit
     reason = f"{value:.0%} of {smooth} smooth places consist of steps in brightness"
     return (
         Finding(
             check="technical.banding",
             passed=passed,
             value=value,
-            threshold=limits.banded_share,
+            threshold=limit,
             unit="share",
             # Other libraries' rain, which people accept, is banded a little too: somebody should look.
-            severity="review",
+            severity="review" if narrow is None else "reject",
             reason=reason,
         ),
     )

@@ -60,6 +60,7 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
             t, r, c = np.unravel_index(int(mean.argmax()), mean.shape)
             worst, at, where = peak, int(t), (int(r), int(c))
     limit = limits.tile_stops * (limits.low_light_times if evidence.has_low_light else 1.0)
+    limit = evidence.at_most("colour.local", limit)
     passed = worst <= limit
     return (
         Finding(

@@ -105,14 +105,15 @@ def nothing_lingers(evidence: Evidence) -> tuple[Finding, ...]:
                     worst, at = share, sign * lag
     if not told:
         return ()
-    passed = worst <= limits.lingering
+    limit = evidence.at_most("temporal.lingering", limits.lingering)
+    passed = worst <= limit
     when = f"{abs(at)} frames {'before' if at < 0 else 'after'}"
     return (
         _finding(
             "temporal.lingering",
             passed,
             worst,
-            limits.lingering,
+            limit,
             "share",
             "no frame shows what the source showed at another time"
             if passed
@@ -149,6 +150,8 @@ def nothing_shines_through(evidence: Evidence) -> tuple[Finding, ...]:
     share = np.sqrt(np.maximum(total[0], 0) / (total[1] + limits.floor_levels * tile * tile))
     value = float(np.median(share[_upright(evidence, share.shape)]))
     limit = (limits.shining if evidence.is_plain else limits.shining_redrawn) * evidence.guessed
+    limit = evidence.at_most("structure.second_picture", limit)
+    told = evidence.is_plain or evidence.narrower("structure.second_picture") is not None
     passed = value <= limit
     return (
         _finding(
@@ -160,7 +163,7 @@ def nothing_shines_through(evidence: Evidence) -> tuple[Finding, ...]:
             f"{value:.0%} of the structure lasts without a cause in the source, everywhere",
             () if passed else (Place(first_frame=0, last_frame=len(view) - 1),),
             # Another light brings lasting structure of its own; there it asks for a look.
-            severity="reject" if evidence.is_plain else "review",
+            severity="reject" if told else "review",
         ),
     )
 

@@ -154,6 +154,7 @@ def _kept(evidence: Evidence, road: Road, paint: _Paint, *, mirrors: bool) -> tu
     limits = evidence.thresholds.markings
     hazy = evidence.predicted_transmission is not None
     limit = limits.kept_mirrored if mirrors else limits.kept_haze if hazy else limits.kept
+    limit = max(limit, evidence.narrower("markings.kept", least=True) or 0.0)
     kept = np.where(paint.judged, paint.kept, np.inf)
     worst = np.sort(kept.ravel())
     count = int(paint.judged.sum())
@@ -188,7 +189,7 @@ def _colour(evidence: Evidence, road: Road, paint: _Paint) -> tuple[Finding, ...
     # Haze and codecs take colour from paint, and nothing honest gives it any.
     gain = paint.warmth - np.maximum(paint.warmth_before, 0) * np.clip(paint.kept, 0, 1.2)
     value = float(np.quantile(gain[shown], 0.95))
-    limit = limits.warmer_lamps if evidence.is_dark else limits.warmer
+    limit = evidence.at_most("markings.colour", limits.warmer_lamps if evidence.is_dark else limits.warmer)
     passed = value <= limit
     return (
         Finding(

@@ -148,7 +148,11 @@ def _finding(
         else f"{what} {int(evidence.objects[0][thing])} does not look as in the source from frame {at} on"
     )
     places = () if passed else (evidence.object_place(at, at + frames - 1, thing),)
-    is_gone = per_thing == 1 and value < evidence.thresholds.objects.pattern_gone < limit
+    gone = evidence.thresholds.objects.pattern_gone
+    narrow = evidence.narrower(check, least=True)
+    if narrow is not None:
+        gone = max(gone, min(narrow, limit))
+    is_gone = per_thing == 1 and value < gone and evidence.thresholds.objects.pattern_gone < limit
     # Review: on unseen scenes it failed a third of honest physics, too; see the table in README.md.
     return _made(check, passed, value, limit, reason, places, "reject" if is_gone else "review")
 

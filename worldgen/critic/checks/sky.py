@@ -33,13 +33,14 @@ def sky_whole(evidence: Evidence) -> tuple[Finding, ...]:
     step = _steps(source.luma[frames], view.luma[frames], sky, limits.least_samples)
     at = int(step.argmax())
     value = float(step[at])
-    passed = value <= limits.step_levels
+    limit = evidence.at_most("sky.seam", limits.step_levels)
+    passed = value <= limit
     return (
         Finding(
             check="sky.seam",
             passed=passed,
             value=value,
-            threshold=limits.step_levels,
+            threshold=limit,
             unit="levels",
             places=() if passed else (_place(evidence, at, np.asarray(sky.any(axis=(0, 2)))),),
             reason=(

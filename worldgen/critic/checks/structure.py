@@ -33,14 +33,15 @@ def whole_kept(evidence: Evidence) -> tuple[Finding, ...]:
     lost = 1 - survey.kept.sum(axis=(1, 2)) / np.maximum(weight, 1e-6)
     worst = int(lost.argmax())
     value = float(lost[worst])
-    passed = value <= limits.whole_lost
+    limit = evidence.at_most("structure.whole", limits.whole_lost)
+    passed = value <= limit
     told = min(max(value, 0), 1)  # other edges in their place count against what is kept, so it may pass 1
     return (
         Finding(
             check="structure.whole",
             passed=passed,
             value=value,
-            threshold=limits.whole_lost,
+            threshold=limit,
             unit="share lost",
             reason=f"{told:.0%} of the edges that should survive are lost in the worst frame",
             places=() if passed else (evidence.place(worst, worst),),
@@ -63,6 +64,7 @@ def tiles_kept(evidence: Evidence) -> tuple[Finding, ...]:
     at, row, column = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value = float(lost[at, row, column])
     limit = (limits.tile_lost_plain if evidence.is_plain else limits.tile_lost) * evidence.guessed
+    limit = evidence.at_most("structure.tiles", limit)
     passed = value <= limit
     reason = (
         f"no place loses more than {max(value, 0):.0%} of the structure that should be visible"
@@ -101,6 +103,7 @@ def objects_kept(evidence: Evidence) -> tuple[Finding, ...]:
     at, index = (int(v) for v in np.unravel_index(int(lost.argmax()), lost.shape))
     value, thing = float(lost[at, index]), int(ids[index + 1])
     limit = (limits.object_lost_plain if evidence.is_plain else limits.object_lost) * evidence.guessed
+    limit = evidence.at_most("structure.objects", limit)
     passed = value <= limit
     reason = (
         f"no object loses more than {max(value, 0):.0%} of the structure that should be visible"
@@ -183,7 +186,8 @@ def _smallest_new(evidence: Evidence, usual: npt.NDArray[np.float32], frames: in
 
 def _new_limit(evidence: Evidence) -> float:
     limits = evidence.thresholds.structure
-    return (limits.new_edges_redrawn if evidence.is_redrawn else limits.new_edges) * evidence.guessed
+    loosest = (limits.new_edges_redrawn if evidence.is_redrawn else limits.new_edges) * evidence.guessed
+    return evidence.at_most("structure.new", loosest)
 
 
 def _covered(evidence: Evidence, size: Detectable | None) -> str:

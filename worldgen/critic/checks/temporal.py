@@ -143,6 +143,7 @@ def boiling(evidence: Evidence) -> tuple[Finding, ...]:
     limit = evidence.thresholds.temporal.boiling_levels
     if evidence.has_particles:
         limit *= 2.6  # flakes before what is bright darken, too
+    limit = evidence.at_most("temporal.boiling", limit)
     survey = evidence.survey
     has = survey.energy > 64 * survey.tile
     where = _trackable(evidence, has)
