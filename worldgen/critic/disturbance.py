@@ -8,8 +8,8 @@ from typing import Final, Literal, TypeAlias
 
 from worldgen.datatypes import Spec
 
-Disturbance: TypeAlias = Literal["wet", "haze", "light", "fall", "dark"]
-"""A mirroring ground; fog; sun and clouds; what falls, lies or sits on the lens; lamps for daylight."""
+Disturbance: TypeAlias = Literal["wet", "haze", "light", "rain", "snow", "dusk", "night"]
+"""A mirroring ground; fog; sun and clouds; streaks and drops; flakes and cover; afterglow; lamps."""
 
 Limits: TypeAlias = dict[str, dict[str, float]]
 
@@ -17,13 +17,15 @@ _FIELDS: Final[dict[str, Disturbance]] = {
     "wetness": "wet",
     "fog_mor_m": "haze",
     "clouds_okta": "light",
-    "rain_mm_h": "fall",
-    "spray": "fall",
-    "lens_drops": "fall",
-    "snow_mm_h": "fall",
-    "snow_cover": "fall",
+    "rain_mm_h": "rain",
+    "spray": "rain",
+    "lens_drops": "rain",
+    "snow_mm_h": "snow",
+    "snow_cover": "snow",
 }
-_DARK_DEG: Final = 2.0
+_DUSK_DEG: Final = 2.0
+_NIGHT_DEG: Final = -6.0
+_FALLS: Final[frozenset[Disturbance]] = frozenset({"rain", "snow"})
 
 MOST: Final[Limits] = {
     "structure.whole": {"wet": 0.25},
@@ -32,16 +34,17 @@ MOST: Final[Limits] = {
     "structure.second_picture": {"wet": 0.2},
     "structure.new": {"haze": 0.04},
     "colour.local": {"wet": 1.15},
-    "temporal.lingering": {"wet": 0.12, "fall": 0.24},
+    "temporal.lingering": {"wet": 0.12, "rain": 0.24, "snow": 0.24},
     "temporal.boiling": {"wet": 0.2, "light": 0.2},
     "technical.banding": {"wet": 0.08},
     "sky.seam": {"wet": 1.0},
-    "markings.colour": {"haze": 0.15, "fall": 0.36},
+    "markings.colour": {"haze": 0.15, "rain": 0.36},
+    "sky.new": {"wet": 0.03, "haze": 0.06, "light": 0.2, "snow": 0.03, "dusk": 0.13, "night": 0.06},
 }
 """By check and disturbance: the largest value that passes.
 
-1.4 to 3 times the largest of 47 (wet), 63 (haze), 111 (light) and 102 (fall) goods of development scenes
-(seeds 4,000,000 to 5,999,999); which checks are listed was chosen on defects of the same scenes.
+1.4 to 5 times the largest of 21 to 111 goods of development scenes (seeds 4,000,000 to 5,999,999), and above
+what coarser codecs reach at up to 1280x720; which checks are listed was chosen on defects of the same scenes.
 """
 LEAST: Final[Limits] = {
     "markings.kept": {"wet": 0.25},
@@ -57,7 +60,7 @@ def disturbances(spec: Spec | None) -> frozenset[Disturbance] | None:
     found: set[Disturbance] = set()
     for name, value in spec.changes.items():
         if name == "sun_elevation_deg":
-            found.add("dark" if float(value) < _DARK_DEG else "light")
+            found.add("night" if value < _NIGHT_DEG else "dusk" if value < _DUSK_DEG else "light")
         elif name == "sun_azimuth_deg" or not value:
             continue
         elif name in _FIELDS:
@@ -65,7 +68,7 @@ def disturbances(spec: Spec | None) -> frozenset[Disturbance] | None:
         else:
             return None
     # What falls brings clouds and a wet or covered ground: the goods it was measured on had both.
-    return frozenset(found - {"wet", "light"} if "fall" in found else found)
+    return frozenset(found - {"wet", "light"} if found & _FALLS else found)
 
 
 def known(limits: Limits, check: str, spec: Spec | None) -> tuple[float, ...]:

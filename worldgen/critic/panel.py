@@ -19,6 +19,7 @@ from worldgen.critic.checks import (
     presence,
     segmentation,
     sky,
+    skyline,
     structure,
     technical,
     temporal,
@@ -70,6 +71,7 @@ PANEL: Final[tuple[Check, ...]] = (
     lamps.lights_kept,
     lamps.rear_lamps_kept,
     sky.sky_whole,
+    skyline.sky_empty,
     labels.boxes_fit,
     labels.visibility_agrees,
 )
