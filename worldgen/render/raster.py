@@ -150,8 +150,9 @@ def fragments_of(polygons: Polygons, width: int) -> Iterator[Fragments]:
         np.maximum(low, cut, out=low, where=a > 0)
         np.minimum(high, cut, out=high, where=a < 0)
         high[(a == 0) & (rest < 0)] = -1
-    start = np.ceil(low).astype(np.int64)
-    length = np.floor(high).astype(np.int64) - start + 1
+    # A face that is nearly parallel to a row cuts it at infinity, which no integer holds.
+    start = np.ceil(np.minimum(low, width)).astype(np.int64)
+    length = np.floor(np.maximum(high, -1.0)).astype(np.int64) - start + 1
     full = np.flatnonzero(length > 0)
     start, length, y, polygon = start[full], length[full], y[full], polygon[full]
     value = polygons.value[polygon]

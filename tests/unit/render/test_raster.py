@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worldgen.render.mesh import bar, box, disc, prism, tyre
-from worldgen.render.raster import Lens, ZBuffer, plan_polygons, view_polygons
+from worldgen.render.raster import Lens, Polygons, ZBuffer, fragments_of, plan_polygons, view_polygons
 
 LENS = Lens(80, 60, 60.0, 60.0, 39.5, 29.5)
 
@@ -31,6 +31,15 @@ def test_square_covers_exactly_its_samples() -> None:
     assert np.array_equal(face > 0, inside)
     assert np.allclose(depth[inside], 10.0, rtol=1e-6)
     assert np.isinf(depth[~inside]).all()
+
+
+@pytest.mark.parametrize("slope", [5e-324, -5e-324, 1e-300, -1e-300])
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_face_that_is_cut_at_infinity_covers_nothing_or_all(slope: float, side: float) -> None:
+    planes = np.array([[[slope, 0.0, side]]])
+    polygons = Polygons(planes, np.array([[0.0, 0.0, 1.0]]), np.array([[0, 59]]), np.array([0]))
+    covered = sum(len(bits.pixel) for bits in fragments_of(polygons, 80))
+    assert covered == (60 * 80 if side > 0 else 0)
 
 
 def test_nearest_wins_in_any_order() -> None:
