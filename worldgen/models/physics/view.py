@@ -67,11 +67,6 @@ class View:
         return np.asarray(np.minimum(depth, np.float32(FAR_M)), np.float32)
 
     @cached_property
-    def range_m(self) -> Plane:
-        """Length of the path from the lens: depth times the ray's length, never depth alone."""
-        return np.asarray(cv2.multiply(self.depth_m, self.scene.rays.length))
-
-    @cached_property
     def tags(self) -> npt.NDArray[np.uint8] | None:
         """`Tag` per pixel if known."""
         tags = self.scene.map("tags", self.index)
