@@ -145,7 +145,7 @@ def fragments_of(polygons: Polygons, width: int) -> Iterator[Fragments]:
     for k in range(polygons.planes.shape[1]):
         a, b, c = (polygons.planes[:, k, i][polygon] for i in range(3))
         rest = b * y + c
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             cut = -rest / a
         np.maximum(low, cut, out=low, where=a > 0)
         np.minimum(high, cut, out=high, where=a < 0)

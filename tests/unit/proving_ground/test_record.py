@@ -41,7 +41,7 @@ def test_frames_and_geometry_come_back(folder: Path, drive) -> None:
     clip, geometry = read_source_clip(source), read_source_geometry(source)
     assert np.array_equal(clip.frames, drive.clip.frames)
     near = drive.geometry.depth_m < 900
-    assert np.abs(geometry.depth_m - drive.geometry.depth_m)[near].max() < 1e-3
+    assert np.abs(geometry.depth_m[near] - drive.geometry.depth_m[near]).max() < 1e-3
     assert np.array_equal(geometry.tags, drive.geometry.tags)
     assert np.array_equal(geometry.instances, drive.geometry.instances)
     assert np.allclose(geometry.pose, drive.geometry.pose, atol=1e-6)
