@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,6 +15,7 @@ from worldgen.bench.critic.record import TrialRecord
 from worldgen.bench.critic.split import test_seed
 from worldgen.bench.critic.table import markdown, summary
 from worldgen.bench.critic.trial import MAKERS, Bench, Trial
+from worldgen.bench.pool import finished
 from worldgen.bench.progress import BenchProgress
 
 FULL_SCENES = 84
@@ -106,8 +107,8 @@ def _fill(record: TrialRecord, scenes: list[str], folder: Path | None, windows: 
                 if not record.has(unit)
             }
         progress.skip(len(scenes) + len(windows) - len(waiting))
-        for done in as_completed(waiting):
-            record.add(waiting[done], done.result())
+        for unit, trials in finished(waiting):
+            record.add(unit, trials)
             progress.advance()
 
 
