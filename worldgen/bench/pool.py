@@ -17,12 +17,14 @@ def finished(waiting: Mapping["Future[T]", str]) -> Iterator[tuple[str, T]]:
         waiting: Work given to a pool of processes, and the name of each piece.
 
     Raises:
-        WorldgenError: A process died. Which piece it was at cannot be told; the first that is missing is named.
+        WorldgenError: A process died; the first missing piece is named (another may be the cause).
     """
     for done in as_completed(waiting):
         try:
             yield waiting[done], done.result()
         except BrokenProcessPool as error:
             message = f"a worker process died at {waiting[done]} or at what ran beside it"
-            hint = "it was killed (memory?) or crashed in native code; run again, and what was recorded is kept"
+            hint = (
+                "it was killed (memory?) or crashed in native code; run again, and what was recorded is kept"
+            )
             raise WorldgenError(message, hint=hint) from error
