@@ -137,6 +137,24 @@ def test_rear_lamps_shine_and_red_paint_does_not() -> None:
     assert paint.mean() < 0.15
 
 
+def test_where_no_vehicle_is_known_dull_lamps_shine_and_a_shirt_in_the_shade_does_not() -> None:
+    """Colours as a camera and 4:2:0 left them on a street: a pair of unlit lamps, the duller one too."""
+    dark = Box(left=0.1, right=0.35, height_m=1.5, depth_m=12.0, colour=(28, 30, 34), tag=Tag.BUILDING)
+    clip, geometry = street((dark,), frames=1, size=(480, 270))
+    frames = clip.frames.copy()
+    car = np.argwhere(geometry.depth_m[0] == 12.0)
+    middle, left, right = int(np.median(car[:, 0])), int(car[:, 1].min()), int(car[:, 1].max())
+    rows = slice(middle, middle + 4)
+    bright, dull = (rows, slice(left + 4, left + 9)), (rows, slice(right - 8, right - 3))
+    shirt = (slice(middle + 9, middle + 14), slice(left + 40, left + 44))
+    frames[0][bright], frames[0][dull], frames[0][shirt] = (190, 40, 44), (150, 95, 95), (42, 9, 18)
+    filmed = Clip(frames=frames, timestamps_seconds=np.zeros(1), fps=10.0)
+    weight = rear_lamps(View(Scene(filmed, geometry), 0), geometry.depth_m[0] == 12.0)
+    assert weight[bright].mean() > 0.7
+    assert weight[dull].mean() > 0.4
+    assert weight[shirt].max() < 0.02
+
+
 def test_a_red_body_does_not_shine_where_the_picture_cuts_it() -> None:
     # Two drives that pass red cars: a wheel and a fender, and a strip of four pixels are left of them.
     for seed, index in ((8, 1), (19, 4)):

@@ -17,7 +17,16 @@ from worldgen.imaging.channels import largest, smallest
 from worldgen.models.physics.box import Shining, box_around
 from worldgen.models.physics.light import Linear, Plane
 from worldgen.models.physics.ops import enlarge, reduce, smoothstep, soften
-from worldgen.models.physics.paint import PAINT_LOOKS, PAINT_REACH, SIZES, metre_at, paint_of, painted_bodies
+from worldgen.models.physics.paint import (
+    FILMED_LAMP_M,
+    LAMP_M,
+    PAINT_LOOKS,
+    PAINT_REACH,
+    SIZES,
+    metre_at,
+    paint_of,
+    painted_bodies,
+)
 from worldgen.models.physics.scene import ASPHALT, Mask
 from worldgen.models.physics.view import View
 from worldgen.models.physics.windows import lit_windows
@@ -32,6 +41,12 @@ _HALO: Final = 0.15
 _HANGS: Final = 0.33
 """Lamps hang no higher than two thirds of the camera's height, about a metre."""
 CLIPPED_LAMP: Final = 5.0
+_PURE: Final = (2.6, 5.0)
+_PURE_FILMED: Final = (1.9, 3.2)
+"""Red over the other channels, linear, from where a lamp may be to where it is; codecs blur colour."""
+_BRIGHT: Final = (0.02, 0.08)
+_BRIGHT_FILMED: Final = (0.25, 0.6)
+"""Red light from where a lamp may be to where it is; where no vehicle is known, as a share of dry road's."""
 
 
 def lamps_of(view: View, seed: int, *, windows: bool) -> Linear | None:
@@ -149,6 +164,7 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
         view: The frame.
         carriers: Where vehicles are, or may be; what is tagged so unless given.
     """
+    is_known = carriers is None
     carriers = view.has_tag(*VEHICLES) if carriers is None else carriers
     lamps = np.zeros(view.frame.shape[:2], np.float32)
     box = box_around(carriers, margin=PAINT_REACH)
@@ -156,11 +172,12 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
         return lamps
     r, g, b = cv2.split(view.source[box])
     other = cv2.max(g, b)
-    red = smoothstep(2.6, 5.0, np.asarray(r / np.maximum(other, 0.008), np.float32))
-    red *= smoothstep(0.02, 0.08, np.asarray(r, np.float32))
+    pure, bright = (_PURE, _BRIGHT) if is_known else (_PURE_FILMED, _bright_filmed(view))
+    red = smoothstep(*pure, np.asarray(r / np.maximum(other, 0.008), np.float32))
+    red *= smoothstep(*bright, np.asarray(r, np.float32))
     coloured = red > 0.12
     # What is red all over is judged on all that is red, shirts and signs too, not on what may be a vehicle.
-    paint = paint_of(view, red, box)
+    paint = paint_of(view, red, box, LAMP_M if is_known else FILMED_LAMP_M)
     red *= carriers[box]
     if view.scene.has_true_depth or view.scene.knows(*VEHICLES):
         height = view.height_m[box]
@@ -169,6 +186,12 @@ def rear_lamps(view: View, carriers: Mask | None = None) -> Plane:
     bodies = painted_bodies(view, coloured, carriers[box], box)
     lamps[box] = red if bodies is None else red * (1 - bodies)
     return lamps
+
+
+def _bright_filmed(view: View) -> tuple[float, float]:
+    """Light that a lamp reflects by day and a shirt in the shade does not, whatever the exposure."""
+    road = ASPHALT / view.scene.reflectance_gain
+    return _BRIGHT_FILMED[0] * road, _BRIGHT_FILMED[1] * road
 
 
 def _signals(view: View) -> Shining | None:

@@ -24,8 +24,9 @@ PAINT_REACH: Final = 176
 """Pixels from which paint is told: it is widened by nine lamps of the nearest cars."""
 PAINT_LOOKS: Final = 64
 """Pixels around each that paint is told from: half of the nearest cars' boxes."""
-_LAMP_M: Final = 0.3
-"""Side of the square that paint fills and a lamp does not."""
+LAMP_M: Final = 0.3
+FILMED_LAMP_M: Final = 0.45
+"""Side of the square that paint fills and a lamp does not; a codec's colour is as wide as two pixels more."""
 _REACH: Final = (6, 9)
 """Lamps by which paint is widened along and up: from the sill past the windows to the roof."""
 _BODY_M: Final = (1.1, 0.8)
@@ -39,7 +40,7 @@ def metre_at(view: View, step: int) -> Plane:
     return np.asarray(metre[: h // step, : w // step], np.float32)
 
 
-def paint_of(view: View, coloured: Plane, box: Box) -> Plane:
+def paint_of(view: View, coloured: Plane, box: Box, lamp_m: float = LAMP_M) -> Plane:
     """How much of a colour is too large for a lamp: paint, with its rims and trims.
 
     An opening keeps what a third of a metre fits into. Handles, door lines and the picture's edge break near
@@ -50,6 +51,7 @@ def paint_of(view: View, coloured: Plane, box: Box) -> Plane:
         view: The frame.
         coloured: Share of the colour per pixel of the box.
         box: Rows and columns that are looked at.
+        lamp_m: Side of the largest square that a lamp fills, metres.
     """
     halved = reduce(coloured, _PAINT_REDUCE)
     # Paint that is hardly a lamp's colour is paint all the more.
@@ -61,7 +63,7 @@ def paint_of(view: View, coloured: Plane, box: Box) -> Plane:
         here = (metre >= least) & (metre < most) & (share > 0.05)
         if not here.any():
             continue
-        side = max(3, round(_LAMP_M * size) | 1)
+        side = max(3, round(lamp_m * size) | 1)
         if least:
             large = np.maximum(cv2.erode(share, np.ones((side, side), np.uint8)), _fill(share, size))
         else:
