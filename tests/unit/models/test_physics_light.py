@@ -5,6 +5,7 @@ import pytest
 
 from tests.situations_physics import CAR, HOUSE, WALKER, Box, street
 from worldgen.datatypes import Clip, Condition, Spec, Tag
+from worldgen.datatypes.tags import FLAT
 from worldgen.models.physics.box import box_around
 from worldgen.models.physics.headlights import irradiance
 from worldgen.models.physics.lamps import lit_lamps, rear_lamps
@@ -227,6 +228,22 @@ def test_hard_shadows_are_lifted_only_on_the_ground() -> None:
         light = srgb_to_linear(out / 255).mean(axis=2)
         ratios.append(float(np.median(light[shade]) / np.median(light[lit])))
     assert ratios[1] > 1.5 * ratios[0]
+
+
+def test_the_road_does_not_pump_as_shadows_and_markings_pass() -> None:
+    """Where the source's ground stays as it is from frame to frame, the candidate's does, too."""
+    drive = render_drive(7000024, frames=9, size=(256, 144), fps=10.0)
+    assert drive.condition.has_hard_shadows
+    spec = Spec(seed=1, clouds_okta=8)
+    painted = np.stack(list(render_frames(drive.clip, drive.geometry, spec, drive.condition, 1)))
+    before, after = (f.astype(np.float32).mean(axis=-1) for f in (drive.clip.frames, painted))
+    gain = np.log2((after + 8) / (before + 8))
+    ground = np.isin(drive.geometry.tags, list(FLAT))
+    steps = []
+    for i in range(len(gain) - 1):
+        same = ground[i] & ground[i + 1] & (np.abs(before[i + 1] - before[i]) < 3)
+        steps.append(float(np.median((gain[i + 1] - gain[i])[same])))
+    assert np.abs(steps).max() < 0.02
 
 
 def test_a_sun_in_the_open_burns_and_a_hidden_one_does_not() -> None:

@@ -1,5 +1,7 @@
 """Daylight: taking the sun's part out of a scene."""
 
+from typing import Final
+
 import cv2
 import numpy as np
 
@@ -10,6 +12,8 @@ from worldgen.models.physics.view import View
 _REDUCE = 4
 MOST_LIFT = 2.2
 """Sun and sky light a road about four times as strongly as the sky alone; lifting more shows the noise."""
+_MARKING: Final = 0.06
+"""Of a frame's height: as wide are markings near the car."""
 
 
 def soften_shadows(view: View, strength: float) -> None:
@@ -29,11 +33,13 @@ def soften_shadows(view: View, strength: float) -> None:
     mask = reduce(flat.astype(np.float32), _REDUCE)
     luma = reduce(view.luma, _REDUCE)
     rows = luma.shape[0]
-    wide = _masked_mean(luma, mask, 0.16 * rows)
-    bright = mask * (luma > wide)
-    # Markings would pull the reference up: what is far brighter than its surroundings is left out.
-    bright *= luma < 1.8 * wide
-    reference = _masked_mean(luma, bright + 1e-3 * mask, 0.16 * rows)
+    # Markings would pull the reference up as they come and go, and the road would pump: what is narrow and
+    # bright is left out of it.
+    width = max(3, round(_MARKING * rows) | 1)
+    opened = cv2.morphologyEx(luma, cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
+    broad: Plane = np.asarray(opened, np.float32)
+    bright = mask * (broad > _masked_mean(broad, mask, 0.16 * rows))
+    reference = _masked_mean(broad, bright + 1e-3 * mask, 0.16 * rows)
     level = _masked_mean(luma, mask, 0.008 * rows)
     ratio = np.clip(level / np.maximum(reference, 1e-4), 1 / MOST_LIFT, 1)
     gain = np.where(mask > 0.5, ratio ** np.float32(-strength), 1).astype(np.float32)
