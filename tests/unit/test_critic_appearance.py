@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from worldgen.critic.checks import ground, lamps, markings, sky, tracks
+from worldgen.critic.checks import drift, ground, ground_light, lamps, markings, sky, skyline, tracks
 from worldgen.critic.evidence import Evidence
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
@@ -17,15 +17,19 @@ from worldgen.models.physics.renderer import render_frames
 from worldgen.sources.proving_ground import Drive, render_drive
 
 CHECKS = (
+    drift.colour_steady,
     ground.nothing_on_ground,
+    ground_light.ground_steady,
     markings.paint_kept,
     lamps.lights_kept,
     lamps.rear_lamps_kept,
     sky.sky_whole,
+    skyline.things_hide_sky,
     tracks.things_steady,
 )
 OVERCAST = Spec(seed=1, clouds_okta=8)
 FOG = Spec(seed=1, fog_mor_m=120.0)
+WET = Spec(seed=1, wetness=0.6)
 DUSK = Spec(seed=1, sun_elevation_deg=-3.0)
 SNOW = Spec(seed=1, snow_mm_h=1.6, snow_cover=0.65, clouds_okta=8)
 
@@ -172,6 +176,19 @@ def vanishing(frames: np.ndarray) -> np.ndarray:
     return out
 
 
+def houses_gone(frames: np.ndarray) -> np.ndarray:
+    """The sky right above goes on where houses stand."""
+    out = frames.copy()
+    for image, sky_here, houses in zip(out, tagged(Tag.SKY), tagged(Tag.BUILDING), strict=True):
+        for x in np.flatnonzero(sky_here.any(axis=0)):
+            image[houses[:, x], x] = image[np.flatnonzero(sky_here[:, x]).max() - 1, x]
+    return out
+
+
+def dry_at_first(frames: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.asarray(drive().clip.frames)[:4], frames[4:]])
+
+
 def two_skies(frames: np.ndarray) -> np.ndarray:
     half = tagged(Tag.SKY)
     columns = np.flatnonzero(half.any(axis=(0, 1)))
@@ -226,6 +243,21 @@ def test_a_changed_appearance_is_found_by_its_check(name):
     found = findings(edit(weathered(OVERCAST)), OVERCAST)
     assert found[check].passed is False, {k: (f.value, f.threshold) for k, f in found.items()}
     assert found[check].places
+
+
+@pytest.mark.parametrize("spec", [OVERCAST, DUSK], ids=["overcast", "dusk"])
+def test_houses_that_show_the_sky_behind_them_are_found(spec):
+    found = findings(houses_gone(weathered(spec)), spec)["sky.through"]
+    assert found.passed is False
+    box = found.places[0].box2d
+    assert box is not None
+    houses = np.argwhere(tagged(Tag.BUILDING).any(axis=0))
+    assert houses[:, 0].min() - 4 <= box.top < box.bottom <= houses[:, 0].max() + 4
+
+
+def test_a_road_that_is_dry_at_first_is_found():
+    assert findings(dry_at_first(weathered(WET)), WET)["ground.step"].passed is False
+    assert "ground.step" not in failed(weathered(WET), WET)
 
 
 def test_only_the_changed_thing_is_named():

@@ -8,6 +8,7 @@ import pytest
 from tests import situations_critic as situations
 from worldgen.critic.checks.banding import not_banded
 from worldgen.critic.checks.detail import nothing_shines_through
+from worldgen.critic.checks.objects import patterns_kept
 from worldgen.critic.checks.skyline import sky_empty
 from worldgen.critic.disturbance import LEAST, MOST, disturbances
 from worldgen.critic.evidence import Evidence
@@ -15,6 +16,7 @@ from worldgen.critic.panel import PANEL
 from worldgen.critic.thresholds import Thresholds
 from worldgen.critic.view import View
 from worldgen.datatypes import Geometry, Spec, Tag
+from worldgen.datatypes.tags import VEHICLES
 
 WET = Spec(seed=1, wetness=0.6)
 
@@ -38,10 +40,11 @@ def evidence_of(frames: np.ndarray, spec: Spec, geometry: Geometry | None = None
         (None, set()),
         (Spec(seed=1, clouds_okta=0), set()),
         (WET, {"wet"}),
-        (Spec(seed=1, fog_mor_m=80, clouds_okta=8), {"haze", "light"}),
+        (Spec(seed=1, fog_mor_m=80, clouds_okta=8), {"haze", "clouds"}),
         (Spec(seed=1, rain_mm_h=4, wetness=0.5, clouds_okta=8), {"rain"}),
+        (Spec(seed=1, rain_mm_h=4, clouds_okta=8, sun_elevation_deg=6), {"rain", "sun"}),
         (Spec(seed=1, snow_cover=0.5, sun_elevation_deg=-20), {"snow", "night"}),
-        (Spec(seed=1, sun_elevation_deg=6, sun_azimuth_deg=0), {"light"}),
+        (Spec(seed=1, sun_elevation_deg=6, sun_azimuth_deg=0), {"sun"}),
         (Spec(seed=1, sun_elevation_deg=0), {"dusk"}),
     ],
 )
@@ -86,6 +89,21 @@ def test_coarse_levels_and_a_second_picture_are_rejected_on_a_wet_road():
     both = (0.7 * wet + 0.3 * np.roll(wet, 60, axis=2)).astype(np.uint8)
     (second,) = nothing_shines_through(evidence_of(both, WET))
     assert (second.passed, second.severity) == (False, "reject")
+
+
+def test_a_part_that_turns_against_the_source_is_rejected_on_a_wet_road_and_reviewed_under_clouds():
+    instances = situations.drive().geometry.instances
+    cars = np.isin(situations.drive().geometry.tags, list(VEHICLES))
+    largest = np.bincount(instances[cars]).argmax()
+    for spec, severity in ((WET, "reject"), (Spec(seed=1, clouds_okta=8), "review")):
+        frames = situations.weathered(spec).copy()
+        for image, body in zip(frames, instances == largest, strict=True):
+            rows = np.flatnonzero(body.any(axis=1))
+            upper = body.copy()
+            upper[int(np.median(rows)) if len(rows) else 0 :] = False
+            image[upper] = 255 - image[upper]
+        found = {f.check: f for f in patterns_kept(evidence_of(frames, spec))}["objects.parts"]
+        assert (found.passed, found.severity) == (False, severity)
 
 
 @pytest.mark.parametrize("spec", [WET, situations.FOG, situations.NIGHT], ids=["wet", "fog", "night"])

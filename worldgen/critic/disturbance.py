@@ -8,15 +8,15 @@ from typing import Final, Literal, TypeAlias
 
 from worldgen.datatypes import Spec
 
-Disturbance: TypeAlias = Literal["wet", "haze", "light", "rain", "snow", "dusk", "night"]
-"""A mirroring ground; fog; sun and clouds; streaks and drops; flakes and cover; afterglow; lamps."""
+Disturbance: TypeAlias = Literal["wet", "haze", "clouds", "sun", "rain", "snow", "dusk", "night"]
+"""A mirroring ground; fog; a closed sky; another sun; streaks, drops; flakes, cover; afterglow; lamps."""
 
 Limits: TypeAlias = dict[str, dict[str, float]]
 
 _FIELDS: Final[dict[str, Disturbance]] = {
     "wetness": "wet",
     "fog_mor_m": "haze",
-    "clouds_okta": "light",
+    "clouds_okta": "clouds",
     "rain_mm_h": "rain",
     "spray": "rain",
     "lens_drops": "rain",
@@ -35,11 +35,48 @@ MOST: Final[Limits] = {
     "structure.new": {"haze": 0.04},
     "colour.local": {"wet": 1.15},
     "temporal.lingering": {"wet": 0.12, "rain": 0.24, "snow": 0.24},
-    "temporal.boiling": {"wet": 0.2, "light": 0.2},
+    "temporal.boiling": {"wet": 0.2, "clouds": 0.2, "sun": 0.2},
     "technical.banding": {"wet": 0.08},
     "sky.seam": {"wet": 1.0},
     "markings.colour": {"haze": 0.15, "rain": 0.36},
-    "sky.new": {"wet": 0.03, "haze": 0.06, "light": 0.2, "snow": 0.03, "dusk": 0.13, "night": 0.06},
+    "sky.through": {
+        "wet": 0.0015,
+        "haze": 0.0035,
+        "clouds": 0.002,
+        "sun": 0.002,
+        "rain": 0.0015,
+        "snow": 0.016,
+        "dusk": 0.0015,
+        "night": 0.003,
+    },
+    "colour.track": {
+        "wet": 20.0,
+        "haze": 35.0,
+        "clouds": 36.0,
+        "sun": 26.0,
+        "rain": 27.0,
+        "dusk": 20.0,
+        "night": 32.0,
+    },
+    "ground.step": {
+        "wet": 0.045,
+        "haze": 0.05,
+        "clouds": 0.06,
+        "sun": 0.04,
+        "rain": 0.15,
+        "snow": 0.2,
+        "dusk": 0.1,
+        "night": 0.2,
+    },
+    "sky.new": {
+        "wet": 0.03,
+        "haze": 0.06,
+        "clouds": 0.2,
+        "sun": 0.2,
+        "snow": 0.03,
+        "dusk": 0.13,
+        "night": 0.06,
+    },
 }
 """By check and disturbance: the largest value that passes.
 
@@ -49,6 +86,7 @@ what coarser codecs reach at up to 1280x720; which checks are listed was chosen 
 LEAST: Final[Limits] = {
     "markings.kept": {"wet": 0.25},
     "objects.pattern": {"wet": 0.5},
+    "objects.parts": {"wet": 0.4},
 }
 """By check and disturbance: the least value that passes, likewise."""
 
@@ -60,7 +98,7 @@ def disturbances(spec: Spec | None) -> frozenset[Disturbance] | None:
     found: set[Disturbance] = set()
     for name, value in spec.changes.items():
         if name == "sun_elevation_deg":
-            found.add("night" if value < _NIGHT_DEG else "dusk" if value < _DUSK_DEG else "light")
+            found.add("night" if value < _NIGHT_DEG else "dusk" if value < _DUSK_DEG else "sun")
         elif name == "sun_azimuth_deg" or not value:
             continue
         elif name in _FIELDS:
@@ -68,7 +106,7 @@ def disturbances(spec: Spec | None) -> frozenset[Disturbance] | None:
         else:
             return None
     # What falls brings clouds and a wet or covered ground: the goods it was measured on had both.
-    return frozenset(found - {"wet", "light"} if found & _FALLS else found)
+    return frozenset(found - {"wet", "clouds"} if found & _FALLS else found)
 
 
 def known(limits: Limits, check: str, spec: Spec | None) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 """Redrawn: pixels of things and of their outlines that a condition honestly draws anew.
 
-A wet road mirrors and snow whitens: the ground around the foot of a thing is not the thing. Where dusk or
+A wet road mirrors, snow whitens, a low sun glitters and clouds take shadows away: the ground around the foot
+of a thing is not the thing. Where dusk or
 night was asked for, lamps light a thing before what stays dark behind it, so that its outline may turn from
 dark on bright to bright on dark; and what shines has its own pattern. How much of an outline lies on the
 ground, or is a lamp, depends on how large a thing is in pixels, so without this the same scene would pass at
@@ -25,7 +26,7 @@ def redrawn(evidence: Evidence, frame: int) -> Mask | None:
     out: Mask | None = None
     if evidence.is_dark:
         out = evidence.objects[1][frame] == 0
-    elif evidence.is_ground_changed and evidence.tags is not None:
+    elif (evidence.is_ground_changed or evidence.is_relit) and evidence.tags is not None:
         ground = np.isin(evidence.tags[frame], list(FLAT)).astype(np.uint8)
         # What a picture shows at the edge of the ground is a mixture of both.
         out = cv2.dilate(ground, np.ones((3, 3), np.uint8)) > 0

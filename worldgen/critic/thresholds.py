@@ -256,6 +256,10 @@ class SkyLimits(Value):
     least_share: float = 0.03
     """Share of sky from which it is judged."""
     least_samples: int = 60
+    alike_levels: float = 10.0
+    """Largest difference of any channel from the sky right above at which a thing shows the sky."""
+    unlike_levels: float = 30.0
+    """Least difference from it of what the thing should show."""
 
 
 class LampLimits(Value):
@@ -295,13 +299,14 @@ class TrackLimits(Value):
     """Pattern that is due over noise (variances) from which a thing is judged."""
     pixels: float = 40.0
     """Working pixels per frame from which a thing is judged."""
-    colour_frames: int = 5
     bright: float = 25.0
     """Level of green from which a thing's colour is judged, in both clips."""
-    red_drift: float = 0.6
-    """Largest drift of red over green of a thing against the source, natural logarithm."""
-    blue_drift: float = 0.4
-    """The same of blue over green."""
+    drift_levels: float = 46.0
+    """Largest drift of an actor's colour against the source (red and blue less green), levels."""
+    drift_pixels: float = 60.0
+    """Pixels inside it, of a picture 256 wide, from which it counts in full."""
+    drift_least_pixels: float = 12.0
+    """... and from which it counts at all."""
     paint_frames: int = 4
     red_paint: float = 0.42
     """How far red over green of a thing may lie beyond what tint and greying explain, natural logarithm."""

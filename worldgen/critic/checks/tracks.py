@@ -6,7 +6,6 @@ that no haze or dusk has to be known. Where haze, flakes or drops may hide a thi
 pass, and by lamp light nothing is said about likeness.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +48,11 @@ class Tracks:
 
 
 def things_steady(evidence: Evidence) -> tuple[Finding, ...]:
-    """Things must not change their likeness to the source at once, nor drift in colour."""
+    """Things must not change their likeness to the source at once, nor have another colour."""
     if not evidence.comparable or evidence.objects is None or len(evidence.objects[0]) < 2:
         return ()
     tracks = _measure(evidence)
-    found = (_likeness(evidence, tracks), _colour(evidence, tracks), _paint(evidence, tracks))
+    found = (_likeness(evidence, tracks), _paint(evidence, tracks))
     findings = [f for f in found if f is not None]
     return tuple(findings)
 
@@ -147,48 +146,6 @@ def _likeness(evidence: Evidence, tracks: Tracks) -> Finding | None:
             f"no thing changes its likeness to the source at once (largest change {value:.2f})"
             if passed
             else f"a thing's likeness to the source changes by {value:.2f} within {2 * span} frames"
-        ),
-    )
-
-
-def _colour(evidence: Evidence, tracks: Tracks) -> Finding | None:
-    """Compare the change of each thing's colour against the source over its track."""
-    limits = evidence.thresholds.tracks
-    span = min(limits.colour_frames, len(tracks.pixels))
-    weight = tracks.own_pixels[..., None]
-    total = _runs(tracks.own_pixels, span)
-    before, after = (
-        _runs(rgb * weight, span) / np.maximum(total, 1)[..., None]
-        for rgb in (tracks.source_rgb, tracks.candidate_rgb)
-    )
-    seen = (total > limits.pixels * span) & (before[..., 1] > limits.bright) & (after[..., 1] > limits.bright)
-    seen[:, 0] = False
-    seen &= seen.sum(axis=0) >= 2
-    if not seen.any():
-        return None
-    ratios = np.log((after + _DARK) / (before + _DARK))
-    drifts = []
-    for channel, scale in ((0, limits.red_drift), (2, limits.blue_drift)):
-        shift = np.where(seen, ratios[..., channel] - ratios[..., 1], np.nan)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # things that are never seen have no drift
-            drifts.append((np.nanmax(shift, axis=0) - np.nanmin(shift, axis=0)) / scale)
-    drift = np.nan_to_num(np.maximum(*drifts), nan=0.0)
-    thing = int(drift.argmax())
-    value = float(drift[thing])
-    frames = np.flatnonzero(seen[:, thing])
-    passed = value <= 1
-    return Finding(
-        check="colour.track",
-        passed=passed,
-        value=value,
-        threshold=1.0,
-        unit="of the limit",
-        places=() if passed else (evidence.object_place(int(frames[0]), int(frames[-1]) + span - 1, thing),),
-        reason=(
-            "every thing keeps its colour along its track"
-            if passed
-            else "a thing's colour drifts along its track, beyond what the source's does"
         ),
     )
 
