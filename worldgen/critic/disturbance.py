@@ -53,7 +53,7 @@ MOST: Final[Limits] = {
         "wet": 20.0,
         "haze": 35.0,
         "clouds": 36.0,
-        "sun": 26.0,
+        "sun": 32.0,
         "rain": 27.0,
         "dusk": 20.0,
         "night": 32.0,
