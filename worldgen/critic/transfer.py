@@ -19,7 +19,7 @@ _SCALE_M: Final = 60.0
 _SAMPLES: Final = 12_000
 _LEAST: Final = 300
 _ROUNDS: Final = 4
-_RIDGE: Final = 1e-3
+_RIDGE: Final = 1e-5
 """Per pixel: without it few colours would leave the fit open."""
 _FLOOR: Final = 2 / 255
 """Residuals below two levels say nothing."""
@@ -56,7 +56,7 @@ def fit_transfer(
     x = _features(source.reshape(-1, 3)[picked], depth_m.reshape(-1)[picked])
     y = candidate.reshape(-1, 3)[picked].astype(np.float32) / 255
     ridge = _RIDGE * len(x) * np.eye(x.shape[1])
-    ridge[-1, -1] *= _RIDGE  # the constant is free
+    ridge[-1, -1] = 0  # the constant is free
     weight = np.ones(len(x), np.float32)
     for _ in range(_ROUNDS):
         weighted = (x * weight[:, None]).T
