@@ -1,7 +1,7 @@
 """Evidence: what the checks of one case share, computed once and only when a check asks for it."""
 
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from jaxtyping import Float32, Int32, UInt8
 
 from worldgen.critic import shares
+from worldgen.critic.asked import Asked
 from worldgen.critic.classes import borders_of, class_of_tags
 from worldgen.critic.difference import Difference, differ
 from worldgen.critic.disturbance import known
@@ -23,9 +24,6 @@ from worldgen.datatypes.tags import EGO, FLAT, VEHICLES
 from worldgen.imaging.condition import Recognition, measure_appearance, measure_change, recognise
 from worldgen.imaging.edges import Gradient
 from worldgen.imaging.visibility import transmission
-
-_LOW_SUN_DEG: Final = 20.0
-
 
 _TABLE = 1 << 22
 """Largest id that is looked up in a table."""
@@ -61,6 +59,7 @@ class Evidence:
         self.candidate = candidate
         self.geometry = geometry
         self.spec = spec
+        self.asked = Asked(spec)
         self.condition = condition
         self.labels = labels
         self.thresholds = thresholds
@@ -96,7 +95,7 @@ class Evidence:
                 predicted=self.predicted_transmission,
                 haze_edges=None if self.is_haze_known else self.haze_edges,
                 hazed=self.haze_luma,
-                is_dark=self.is_dark,
+                is_dark=self.asked.is_dark,
                 lamps=self.lamps,
                 has_drops=self.spec is not None and (self.spec.lens_drops or 0) >= 0.05,
             ),
@@ -145,48 +144,7 @@ class Evidence:
             return True
         hazy = bool(spec.fog_mor_m or spec.dust_mor_m) and self.is_haze_known
         sky = spec.sun_elevation_deg is not None or spec.clouds_okta is not None
-        return hazy and not (sky or self.is_ground_changed or spec.snow_mm_h)
-
-    @property
-    def is_redrawn(self) -> bool:
-        """Whether another sun shades things anew, or the ground mirrors or hides them."""
-        sun = None if self.spec is None else self.spec.sun_elevation_deg
-        return sun is not None or self.is_ground_changed
-
-    @property
-    def is_relit(self) -> bool:
-        """Whether the sun or the clouds before it were asked to change."""
-        return self.spec is not None and not (
-            self.spec.sun_elevation_deg is None and self.spec.clouds_okta is None
-        )
-
-    @property
-    def is_dark(self) -> bool:
-        """Whether dusk or night was asked for: lamps and windows are lit."""
-        sun = None if self.spec is None else self.spec.sun_elevation_deg
-        return sun is not None and sun < 2
-
-    @property
-    def has_low_light(self) -> bool:
-        """Whether a low sun, dusk or night was asked for: things glow, and lamps may be on."""
-        sun = None if self.spec is None else self.spec.sun_elevation_deg
-        return sun is not None and sun < _LOW_SUN_DEG
-
-    @property
-    def is_ground_changed(self) -> bool:
-        """Whether the ground may mirror or be covered."""
-        spec = self.spec
-        return spec is not None and bool(spec.wetness or spec.snow_cover or spec.sand_cover or spec.rain_mm_h)
-
-    @property
-    def is_ground_covered(self) -> bool:
-        """Whether snow or sand may hide the ground."""
-        return self.spec is not None and bool(self.spec.snow_cover or self.spec.sand_cover)
-
-    @property
-    def has_particles(self) -> bool:
-        """Whether rain or snow was asked for."""
-        return self.spec is not None and bool(self.spec.rain_mm_h or self.spec.snow_mm_h)
+        return hazy and not (sky or self.asked.is_ground_changed or spec.snow_mm_h)
 
     @cached_property
     def predicted_transmission(self) -> Float32[npt.NDArray[np.float32], "t h w"] | None:
@@ -233,7 +191,7 @@ class Evidence:
         spec, depth = self.spec, self.depth_m
         if spec is None or depth is None:
             return None
-        mor = spec.fog_mor_m or spec.dust_mor_m or (300.0 if self.has_particles else None)
+        mor = spec.fog_mor_m or spec.dust_mor_m or (300.0 if self.asked.has_particles else None)
         return None if mor is None else transmission(depth, mor)
 
     @cached_property
@@ -266,7 +224,7 @@ class Evidence:
         counts = deep < 900
         if self.tags is not None:
             tags = np.stack([cv2.resize(self.tags[i], size, interpolation=cv2.INTER_NEAREST) for i in frames])
-            none = [Tag.SKY, EGO, *(FLAT if self.is_ground_changed else ())]
+            none = [Tag.SKY, EGO, *(FLAT if self.asked.is_ground_changed else ())]
             counts &= ~np.isin(tags, none)
         fit = fit_haze(before, after, deep, counts)
         if fit is None:
@@ -287,7 +245,7 @@ class Evidence:
     @cached_property
     def lamps(self) -> npt.NDArray[np.bool_] | None:
         """Where drivers may have switched lamps on: vehicles, in fog, rain, snow and the dark."""
-        if self.tags is None or not (self.has_low_light or self.haze_light is not None):
+        if self.tags is None or not (self.asked.has_low_light or self.haze_light is not None):
             return None
         return np.isin(self.tags, list(VEHICLES))
 

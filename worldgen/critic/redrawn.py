@@ -24,9 +24,9 @@ def redrawn(evidence: Evidence, frame: int) -> Mask | None:
     if evidence.source is None or evidence.objects is None:
         return None
     out: Mask | None = None
-    if evidence.is_dark:
+    if evidence.asked.is_dark:
         out = evidence.objects[1][frame] == 0
-    elif (evidence.is_ground_changed or evidence.is_relit) and evidence.tags is not None:
+    elif (evidence.asked.is_ground_changed or evidence.asked.is_relit) and evidence.tags is not None:
         ground = np.isin(evidence.tags[frame], list(FLAT)).astype(np.uint8)
         # What a picture shows at the edge of the ground is a mixture of both.
         out = cv2.dilate(ground, np.ones((3, 3), np.uint8)) > 0
@@ -41,7 +41,7 @@ def lit(evidence: Evidence, frame: int) -> Mask | None:
     source, candidate = evidence.source, evidence.candidate
     if source is None:
         return None
-    if evidence.is_dark:
+    if evidence.asked.is_dark:
         return np.asarray(emitters(source.luma[frame], candidate.luma[frame]) > 0)
     if evidence.lamps is None:
         return None

@@ -103,7 +103,7 @@ def _won(
             borderMode=cv2.BORDER_REPLICATE,
         )
         after = np.asarray(moved, np.uint8)
-        if evidence.is_dark:
+        if evidence.asked.is_dark:
             # Windows that are lit make rows of their own, beside those of the day.
             lit = emitters(source.luma[i], view.luma[i]) > 0
             now, own, after = (np.where(lit, 128, p).astype(np.uint8) for p in (now, own, after))

@@ -15,7 +15,7 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
     if not evidence.comparable or source is None:
         return ()
     limits = evidence.thresholds.colour
-    if evidence.is_dark:
+    if evidence.asked.is_dark:
         # Lamps and sky light differ in colour: one place turns warm and the next one blue, honestly.
         return (
             Finding(
@@ -32,13 +32,13 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
     before, after = source.chroma(tile), view.chroma(tile)
     light = np.minimum(source.tile_luma(tile), view.tile_luma(tile))
     seen = light > limits.darkest_level
-    if evidence.has_low_light:
+    if evidence.asked.has_low_light:
         # What is lit by a lamp, or by a glow, has that light's colour, not its own.
         gain = np.log2((view.tile_rgb(tile).max(axis=-1) + 4) / (source.tile_rgb(tile).max(axis=-1) + 4))
         seen &= gain < np.median(gain) + 0.5
     if evidence.tags is not None:
         none: list[int] = [Tag.SKY]
-        if evidence.is_ground_changed:
+        if evidence.asked.is_ground_changed:
             # A wet road shows the colour of what stands on it, a snowed-up one that of snow.
             none += [*FLAT, EGO]
         seen &= ~np.isin(evidence.tile_tags(tile), none)
@@ -59,7 +59,7 @@ def local_colour(evidence: Evidence) -> tuple[Finding, ...]:
         if peak > worst:
             t, r, c = np.unravel_index(int(mean.argmax()), mean.shape)
             worst, at, where = peak, int(t), (int(r), int(c))
-    limit = limits.tile_stops * (limits.low_light_times if evidence.has_low_light else 1.0)
+    limit = limits.tile_stops * (limits.low_light_times if evidence.asked.has_low_light else 1.0)
     limit = evidence.at_most("colour.local", limit)
     passed = worst <= limit
     return (

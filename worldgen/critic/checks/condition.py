@@ -159,7 +159,7 @@ def _rise(value: float, low: float, high: float) -> float:
 def uniform(evidence: Evidence) -> tuple[Finding, ...]:
     """No straight upright seam through the picture that the source does not have."""
     source, view = evidence.source, evidence.candidate
-    if not evidence.comparable or source is None or evidence.is_dark:
+    if not evidence.comparable or source is None or evidence.asked.is_dark:
         return ()  # headlight cones have upright borders, and lit walls end at corners
     limit = evidence.thresholds.condition.seam_stops
     shown = np.log2(view.small.mean(axis=-1) + 4).mean(axis=0)

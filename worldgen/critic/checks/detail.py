@@ -72,7 +72,7 @@ def nothing_lingers(evidence: Evidence) -> tuple[Finding, ...]:
     """
     source, view = evidence.source, evidence.candidate
     lags = [k for k in _LAGS if k < len(view)]
-    if not evidence.comparable or source is None or len(view) < 3 or evidence.is_dark:
+    if not evidence.comparable or source is None or len(view) < 3 or evidence.asked.is_dark:
         return ()  # in the dark the own lamps light up what comes near: a moment of its own
     limits = evidence.thresholds.detail
 
@@ -132,7 +132,7 @@ def nothing_shines_through(evidence: Evidence) -> tuple[Finding, ...]:
     source, view = evidence.source, evidence.candidate
     if not evidence.comparable or source is None or len(view) < 3:
         return ()
-    if evidence.is_dark or (evidence.predicted_transmission is not None and not evidence.is_haze_known):
+    if evidence.asked.is_dark or (evidence.predicted_transmission is not None and not evidence.is_haze_known):
         return ()  # lamps shade everything anew, unknown haze draws near before far: lasting structure
     limits, tile = evidence.thresholds.detail, evidence.survey.tile
     total = np.zeros((2, -(-view.size[1] // tile), -(-view.size[0] // tile)), np.float32)

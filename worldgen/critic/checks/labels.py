@@ -161,7 +161,7 @@ def ignore_regions(evidence: Evidence) -> tuple[tuple[int, IgnoreRegion], ...]:
 def _glare(evidence: Evidence) -> list[tuple[int, IgnoreRegion]]:
     """Boxes around places that a light veils: bright, brighter than the rest became, and without contrast."""
     source, view = evidence.source, evidence.candidate
-    if source is None or not evidence.has_low_light:
+    if source is None or not evidence.asked.has_low_light:
         return []
     limits, survey = evidence.thresholds.labels, evidence.survey
     tile, step = survey.tile, survey.tile / view.scale

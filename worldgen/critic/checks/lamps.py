@@ -74,7 +74,7 @@ def rear_lamps_kept(evidence: Evidence) -> tuple[Finding, ...]:
         return ()
     limits = evidence.thresholds.lamps
     if spec is not None and (
-        evidence.is_dark
+        evidence.asked.is_dark
         or spec.fog_mor_m
         or spec.dust_mor_m
         or spec.headlights == "on"

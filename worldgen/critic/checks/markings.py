@@ -189,7 +189,9 @@ def _colour(evidence: Evidence, road: Road, paint: _Paint) -> tuple[Finding, ...
     # Haze and codecs take colour from paint, and nothing honest gives it any.
     gain = paint.warmth - np.maximum(paint.warmth_before, 0) * np.clip(paint.kept, 0, 1.2)
     value = float(np.quantile(gain[shown], 0.95))
-    limit = evidence.at_most("markings.colour", limits.warmer_lamps if evidence.is_dark else limits.warmer)
+    limit = evidence.at_most(
+        "markings.colour", limits.warmer_lamps if evidence.asked.is_dark else limits.warmer
+    )
     passed = value <= limit
     return (
         Finding(
@@ -224,7 +226,7 @@ def _added(evidence: Evidence, road: Road, paint: _Paint) -> tuple[Finding, ...]
         usual = float(np.clip(np.median(paint.kept[paint.judged]), 0.1, 1.0))
     new = np.where(judged, (after - np.maximum(before, 0)) / usual, -np.inf)
     value = float(np.sort(new.ravel())[::-1][limits.new_cells])
-    limit = limits.new_dark if evidence.is_dark else limits.new
+    limit = limits.new_dark if evidence.asked.is_dark else limits.new
     passed = value <= limit
     return (
         Finding(

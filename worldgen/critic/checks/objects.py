@@ -116,7 +116,7 @@ def _limit(evidence: Evidence, clear: float, dusk: float, snow: float | None) ->
         return snow
     if _is_hazy(evidence):
         return None if snow is None else evidence.thresholds.objects.pattern_haze
-    return dusk if evidence.is_dark else clear
+    return dusk if evidence.asked.is_dark else clear
 
 
 def _is_hazy(evidence: Evidence) -> bool:

@@ -96,7 +96,7 @@ def _claimed(evidence: Evidence, untold: list[Presence]) -> frozenset[int]:
     """Which of them somebody counts on: no asked condition hides them, and no label leaves them out."""
     spec = evidence.spec or Spec(seed=0)
     signs = signs_of(spec, {}, painted=False)
-    if signs.hides or not signs.is_mild or evidence.is_dark or evidence.haze_light is not None:
+    if signs.hides or not signs.is_mild or evidence.asked.is_dark or evidence.haze_light is not None:
         return frozenset()
     left_out = _left_out(evidence, frozenset(_id(evidence, p) for p in untold), signs)
     return frozenset(p.index for p in untold if _id(evidence, p) not in left_out)

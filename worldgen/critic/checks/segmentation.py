@@ -41,7 +41,7 @@ def borders_kept(evidence: Evidence) -> tuple[Finding, ...]:
     passed: bool | None = value <= limit
     reason = f"{max(value, 0):.0%} of the visible outlines of {name} are not where the tags say"
     severity: Severity = "review"  # until a calibration on fresh scenes has shown that it may reject
-    if not passed and evidence.is_relit:
+    if not passed and evidence.asked.is_relit:
         passed, severity = None, "info"
         reason += "; another light may take them away"
     return (
@@ -96,7 +96,7 @@ def classes_kept(evidence: Evidence) -> tuple[Finding, ...]:
         f"{CLASSES[worst - 1].name} goes from {before[worst]:.0%} to {after[worst]:.0%}"
     )
     passed = value >= limits.overlap_kept
-    severity: Severity = "info" if evidence.has_low_light else "review"
+    severity: Severity = "info" if evidence.asked.has_low_light else "review"
     found = _finding(passed, value, limits.overlap_kept, "of the source's overlap", severity, reason)
     if passed:
         return (found,)
@@ -110,7 +110,7 @@ def _asked(evidence: Evidence, frames: npt.NDArray[np.int_]) -> TagStack:
     hidden = np.zeros(evidence.classes[frames].shape, np.bool_)
     if evidence.haze_light is not None:
         hidden |= evidence.haze_light[frames] < evidence.thresholds.segmentation.least_light
-    if evidence.is_ground_covered:
+    if evidence.asked.is_ground_covered:
         hidden |= np.isin(evidence.tags[frames], list(FLAT))
     return np.where(hidden, np.uint8(0), evidence.classes[frames])
 

@@ -186,7 +186,7 @@ def _smallest_new(evidence: Evidence, usual: npt.NDArray[np.float32], frames: in
 
 def _new_limit(evidence: Evidence) -> float:
     limits = evidence.thresholds.structure
-    loosest = (limits.new_edges_redrawn if evidence.is_redrawn else limits.new_edges) * evidence.guessed
+    loosest = (limits.new_edges_redrawn if evidence.asked.is_redrawn else limits.new_edges) * evidence.guessed
     return evidence.at_most("structure.new", loosest)
 
 

@@ -34,7 +34,7 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
     turn = float(np.abs(hue[-ends:].mean(axis=0) - hue[:ends].mean(axis=0)).max())
     last = len(gain) - 1
     # In the dark the light is the car's own: what comes near brightens.
-    dark = 4.0 if evidence.is_dark else 1.0
+    dark = 4.0 if evidence.asked.is_dark else 1.0
     return (
         _finding(
             "temporal.flicker",
@@ -47,7 +47,7 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
         _finding(
             "temporal.drift",
             drift,
-            limits.drift_stops * (8.0 if evidence.is_dark else 1.0),
+            limits.drift_stops * (8.0 if evidence.asked.is_dark else 1.0),
             "stops",
             f"brightness against the source drifts by {drift:.3f} stops",
             (Place(first_frame=0, last_frame=last),),
@@ -55,7 +55,7 @@ def steady(evidence: Evidence) -> tuple[Finding, ...]:
         _finding(
             "temporal.hue_drift",
             turn,
-            limits.hue_drift_stops * (4.0 if evidence.is_dark else 1.0),
+            limits.hue_drift_stops * (4.0 if evidence.asked.is_dark else 1.0),
             "stops",
             f"one colour channel drifts by {turn:.3f} stops against the others",
             (Place(first_frame=0, last_frame=last),),
@@ -141,7 +141,7 @@ def boiling(evidence: Evidence) -> tuple[Finding, ...]:
     if not evidence.comparable or source is None or len(view) < 5:
         return ()
     limit = evidence.thresholds.temporal.boiling_levels
-    if evidence.has_particles:
+    if evidence.asked.has_particles:
         limit *= 2.6  # flakes before what is bright darken, too
     limit = evidence.at_most("temporal.boiling", limit)
     survey = evidence.survey
@@ -175,7 +175,7 @@ def _trackable(evidence: Evidence, has: npt.NDArray[np.bool_]) -> npt.NDArray[np
     """
     inner = has[1:-1]
     whole = np.ones_like(inner)
-    if evidence.tags is None or not (evidence.is_ground_changed or evidence.has_particles):
+    if evidence.tags is None or not (evidence.asked.is_ground_changed or evidence.asked.has_particles):
         return whole
     other = np.isin(evidence.tile_tags(evidence.survey.tile)[1:-1], [*FLAT, Tag.SKY, EGO])
     upright = ~other
@@ -189,7 +189,7 @@ def not_stuck(evidence: Evidence) -> tuple[Finding, ...]:
         return ()
     limits, tile = evidence.thresholds.temporal, evidence.survey.tile
     moves = source.travel(tile) > limits.stuck_motion_share * view.size[0]
-    if evidence.tags is not None and evidence.is_ground_covered:
+    if evidence.tags is not None and evidence.asked.is_ground_covered:
         # Wheel tracks in snow lie along the road: they stand while it passes.
         ground = np.isin(evidence.tile_tags(tile), [*FLAT, EGO]).mean(axis=0) > 0.5
         moves &= ~ground

@@ -177,7 +177,7 @@ def _paint(evidence: Evidence, tracks: Tracks) -> Finding | None:
         over = np.maximum(over, np.where(seen, beyond / limit, 0))
     thing = int(over.argmax())
     value = float(over[thing])
-    limit = limits.paint_dark if evidence.is_dark else 1.0
+    limit = limits.paint_dark if evidence.asked.is_dark else 1.0
     passed = value <= limit
     return Finding(
         check="colour.things",
