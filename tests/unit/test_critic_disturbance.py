@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -103,6 +104,17 @@ def test_a_part_that_turns_against_the_source_is_rejected_on_a_wet_road_and_revi
             upper[int(np.median(rows)) if len(rows) else 0 :] = False
             image[upper] = 255 - image[upper]
         found = {f.check: f for f in patterns_kept(evidence_of(frames, spec))}["objects.parts"]
+        assert (found.passed, found.severity) == (False, severity)
+
+
+def test_a_thing_that_turns_against_the_source_is_rejected_under_clouds_and_reviewed_in_rain():
+    instances, tags = situations.drive().geometry.instances, situations.drive().geometry.tags
+    largest = np.bincount(instances[np.isin(tags, list(VEHICLES))]).argmax()
+    body = np.stack([cv2.dilate(b.astype(np.uint8), np.ones((7, 7))) > 0 for b in instances == largest])
+    for spec, severity in ((Spec(seed=1, clouds_okta=8), "reject"), (Spec(seed=1, rain_mm_h=8), "review")):
+        frames = situations.weathered(spec).copy()
+        frames[body] = 255 - frames[body]
+        found = {f.check: f for f in patterns_kept(evidence_of(frames, spec))}["objects.pattern"]
         assert (found.passed, found.severity) == (False, severity)
 
 

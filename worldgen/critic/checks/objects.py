@@ -149,8 +149,10 @@ def _finding(
     )
     places = () if passed else (evidence.object_place(at, at + frames - 1, thing),)
     loosest = evidence.thresholds.objects.pattern_gone
-    # A part may honestly turn against the source's: it rejects only where a narrower limit is known.
-    gone = loosest if per_thing == 1 and loosest < limit else float("-inf")
+    # Parts may honestly turn against the source's, and so may what stands behind streaks beside its mirror
+    # image: they reject only where a narrower limit is known.
+    may_turn = per_thing > 1 or (evidence.spec is not None and bool(evidence.spec.rain_mm_h))
+    gone = loosest if not may_turn and loosest < limit else float("-inf")
     narrow = evidence.narrower(check, least=True)
     if narrow is not None:
         gone = max(gone, min(narrow, limit))
