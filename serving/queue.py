@@ -91,6 +91,21 @@ class JobQueue:
         )
         return frozenset(workflow.workflow_id.partition(".")[0] for workflow in found)
 
+    def held(self, executor: str) -> frozenset[str]:
+        """Name the jobs that a runner works on by the journal."""
+        found = self.client.list_workflows(
+            status="PENDING", name=WORKFLOW, executor_id=executor, load_input=False, load_output=False
+        )
+        return frozenset(workflow.workflow_id.partition(".")[0] for workflow in found)
+
+    def begin_again(self, job_id: str) -> None:
+        """Give up whatever workflow has a job, and enqueue the job under a new name."""
+        known = self.client.list_workflows(workflow_id_prefix=job_id, load_input=False, load_output=False)
+        for workflow in known:
+            if workflow.status in _IN_FLIGHT:
+                self.client.cancel_workflow(workflow.workflow_id)
+        self.enqueue_again(job_id)
+
     def _enqueue(self, workflow_id: str, job_id: str, priority: Priority) -> None:
         options = {
             "workflow_name": WORKFLOW,

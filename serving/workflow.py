@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
+import sqlalchemy as sa
+
 from serving.config import ServiceConfig
 from serving.queue import APPLICATION_VERSION, WORKFLOW, queue_name, refuse_pickles
 from serving.store.database import keep_wal
@@ -78,6 +80,7 @@ class Durable:
             return self._work(job_id, take)
 
         DBOS.launch()
+        self._wait_for_database()
         seconds = config.runner.poll_seconds
         polls: dict[Priority, float] = {"interactive": seconds, "batch": _BATCH_POLLS * seconds}
         for priority, every in polls.items():
@@ -88,6 +91,12 @@ class Durable:
                 polling_interval_sec=every,
                 on_conflict="always_update",
             )
+
+    def _wait_for_database(self) -> None:
+        # DBOS repeats what the loss of its database interrupted, but takes a failed connection for such a
+        # loss only by the words in which TCP fails. On a Unix socket a workflow would end there, and never be
+        # heard of again: its row says that this runner, which lives, works on it.
+        sa.event.listen(self._instance._sys_db.engine, "handle_error", _is_lost)
 
     def _work(self, job_id: str, take: Take) -> str:
         try:
@@ -127,6 +136,12 @@ class Durable:
     def close(self) -> None:
         """Take no more, and stop DBOS; what is under way belongs to the next runner."""
         self.dbos.destroy(workflow_completion_timeout_sec=0)
+
+
+def _is_lost(context: sa.engine.ExceptionContext) -> None:
+    # Without a connection, it is one that could not be made.
+    if context.connection is None and isinstance(context.sqlalchemy_exception, sa.exc.OperationalError):
+        context.is_disconnect = True
 
 
 class Lost(BaseException):

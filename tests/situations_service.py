@@ -33,7 +33,7 @@ def service_config(folder: Path, *, database: str = "", **changes: object) -> Se
         "out": folder / "runs",
         "database": database,
         "models": (ModelConfig(name="fake", parameters=parameters),),
-        "runner": RunnerConfig(poll_seconds=0.1, beat_seconds=0.3, dead_after_seconds=2.0, drain_seconds=5),
+        "runner": RunnerConfig(poll_seconds=0.1, beat_seconds=0.3, dead_after_seconds=3.0, drain_seconds=5),
         **changes,
     }
     return ServiceConfig(**values)

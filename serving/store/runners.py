@@ -23,6 +23,15 @@ Standing: TypeAlias = Literal["alive", "dead", "replaced"]
 """Dead: others have its jobs. Replaced: another process has its name."""
 
 
+class Beat(Value):
+    """What a runner learns when it says that it lives."""
+
+    standing: Standing
+    seconds_silent: float
+    """Since its own last beat, by the database's clock: long when this runner, its machine or the database
+    stood still."""
+
+
 class RunnerState(Value):
     """A runner as the others see it."""
 
@@ -61,21 +70,19 @@ class RunnerRegistry:
             if changed.rowcount == 0:
                 connection.execute(sa.insert(_RUNNERS).values(executor=executor, **values))
 
-    def beat(self, executor: str, incarnation: str) -> Standing:
+    def beat(self, executor: str, incarnation: str) -> Beat:
         """Say that one is alive, and learn what the others think."""
         with self.database.write() as connection:
             query = sa.select(_RUNNERS).where(_RUNNERS.c.executor == executor).with_for_update()
             row = connection.execute(query).mappings().first()
+            now = self.database.now(connection)
             if row is None or row["incarnation"] != incarnation:
-                return "replaced"
+                return Beat(standing="replaced", seconds_silent=0.0)
+            seconds = now - row["beat"]
             if row["is_dead"]:
-                return "dead"
-            connection.execute(
-                sa.update(_RUNNERS)
-                .where(_RUNNERS.c.executor == executor)
-                .values(beat=self.database.now(connection))
-            )
-            return "alive"
+                return Beat(standing="dead", seconds_silent=seconds)
+            connection.execute(sa.update(_RUNNERS).where(_RUNNERS.c.executor == executor).values(beat=now))
+            return Beat(standing="alive", seconds_silent=seconds)
 
     def leave(self, executor: str, incarnation: str) -> None:
         """Say that one has gone by itself, so that its jobs are taken over at once."""
@@ -86,18 +93,23 @@ class RunnerRegistry:
                 .values(beat=0.0)
             )
 
-    def dead(self, seconds: float, *, by: str) -> tuple[str, ...]:
+    def dead(self, seconds: float, *, by: str, patience: float) -> tuple[str, ...]:
         """Declare dead whoever has been silent for so long, and name all the dead.
 
         Args:
             seconds: Of silence.
             by: The caller's executor, which is not looked at.
+            patience: Seconds. Whose own last beat is older can say nothing about the others: what kept it
+                (a machine that slept, a database that was away) may have kept them too.
         """
         others = (_RUNNERS.c.service == self.service, _RUNNERS.c.executor != by)
+        own = sa.select(_RUNNERS.c.beat).where(_RUNNERS.c.executor == by)
         with self.database.write() as connection:
-            silent = self.database.now(connection) - seconds
+            now = self.database.now(connection)
+            if (connection.scalar(own) or 0.0) < now - patience:
+                return ()
             connection.execute(
-                sa.update(_RUNNERS).where(*others, _RUNNERS.c.beat < silent).values(is_dead=True)
+                sa.update(_RUNNERS).where(*others, _RUNNERS.c.beat < now - seconds).values(is_dead=True)
             )
             query = sa.select(_RUNNERS.c.executor).where(*others, _RUNNERS.c.is_dead.is_(True))
             return tuple(connection.scalars(query))

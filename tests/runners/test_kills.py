@@ -1,5 +1,6 @@
 """Kill -9 of a runner at every named stage: the job goes on, nothing is made twice, nothing is published twice."""
 
+import resource
 import signal
 import sqlite3
 import time
@@ -134,6 +135,47 @@ def test_a_runner_that_was_taken_for_dead_changes_nothing_when_it_wakes(nursery,
     assert len(made(config.out)) == 3
     events = accepted.jobs.events(job, 0)
     assert [e.state for e in events].count("completed") == 1
+
+
+def test_after_a_machine_slept_nobody_is_dead(nursery, tmp_path):
+    slow = {"steps": 40, "chunks": 1, "step_seconds": 0.1}
+    config = service_config(tmp_path)
+    config = config.model_copy(update={"models": (config.models[0].model_copy(update={"parameters": slow}),)})
+    accepted = Accepted(config)
+    with nursery.runner(config, 0) as first:
+        job = accepted.submit(accepted.upload(), "fog 80 m")
+        accepted.wait_until(job, lambda s: s.step >= 1)
+        with nursery.runner(config, 1) as second:
+            # Long enough to have been steady, and to say who is dead.
+            time.sleep(config.runner.dead_after_seconds + 0.5)
+            for runner in (first, second):
+                freeze(runner, config)
+            time.sleep(config.runner.dead_after_seconds + 1)
+            # Whoever wakes last has been silent for longest, in the eyes of the other.
+            second.send(signal.SIGCONT)
+            time.sleep(config.runner.dead_after_seconds / 3)
+            first.send(signal.SIGCONT)
+            status = accepted.wait(job)
+    assert status.state == "completed", status.error
+    assert status.attempt == 1, "live work was begun again"
+    assert len(made(config.out)) == 1
+
+
+def test_a_job_goes_on_after_the_disk_was_full(nursery, tmp_path):
+    """Neither results nor the journal can be written, and when there is room again all is made."""
+    config = service_config(tmp_path)
+    accepted = Accepted(config)
+    with nursery.runner(config) as runner:
+        job = accepted.submit(accepted.upload(), "fog 80 m", "heavy rain")
+        accepted.wait_until(job, lambda s: s.step >= 2)
+        allowed = resource.prlimit(runner.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        time.sleep(4)
+        assert not list(config.out.glob("variants/*/variant.mp4"))
+        resource.prlimit(runner.pid, resource.RLIMIT_FSIZE, allowed)
+        status = accepted.wait(job)
+    assert status.state == "completed", status.error
+    assert len(made(config.out)) == status.variants_done == 2
+    assert Catalog(config.out).damaged() == ()
 
 
 def test_a_job_goes_on_under_newer_code(nursery, tmp_path):

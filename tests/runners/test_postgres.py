@@ -9,6 +9,7 @@ pytest.importorskip("dbos", reason="the serve extra is not installed")
 
 from serving.store import Database
 from serving.store.keys import KeyStore
+from serving.workflow import Durable
 from tests.runners.test_kills import made
 from tests.situations_jobs import small_clip
 from tests.situations_postgres import postgres_server
@@ -64,6 +65,10 @@ def test_a_job_goes_through_a_service_on_postgres(nursery, postgres, tmp_path):
 
 def test_jobs_go_on_when_postgres_is_killed_and_comes_back(nursery, postgres, tmp_path):
     config = slow(service_config(tmp_path, database=postgres.url, http={"keys": "on"}))
+    # It is the silence of the database that must not end a runner; a full machine may keep one from beating.
+    config = config.model_copy(
+        update={"runner": config.runner.model_copy(update={"dead_after_seconds": 5.0})}
+    )
     clip = small_clip(tmp_path / "clip.mp4", frames=4)
     token = KeyStore(Database(postgres.url)).create("test", frozenset({"submit", "read"}))[1]
     carried = {"Authorization": f"Bearer {token}"}
@@ -123,3 +128,42 @@ def test_jobs_go_on_when_postgres_is_killed_and_comes_back(nursery, postgres, tm
     told = [e.variant.id for e in events if e.variant]
     assert sorted(told) == sorted(line.id for line in status.variants)
     assert [e.state for e in accepted.jobs.events(job.id, 0)].count("completed") == 1
+
+
+class OutageAttempt:
+    """An attempt under which the database is lost: its first step ends while there is none."""
+
+    def __init__(self, postgres):
+        self.postgres = postgres
+        self.did = []
+
+    def prepare(self):
+        self.did.append("prepare")
+        self.postgres.kill()
+        threading.Timer(2.0, self.postgres.start).start()
+        return {"ids": ["one"]}
+
+    def variant(self, ids, index):
+        self.did.append(f"variant {ids[index]}")
+        return {"variant": ids[index], "state": "accepted"}
+
+    def finish(self, ended):
+        self.did.append(f"finish {ended['state']}")
+
+    def close(self):
+        self.did.append("close")
+
+
+def test_a_step_that_ends_while_postgres_is_away_is_journalled_when_it_is_back(postgres, tmp_path):
+    config = service_config(tmp_path, database=postgres.url)
+    accepted, attempt = Accepted(config), OutageAttempt(postgres)
+    durable = Durable(config, "runner", lambda job_id: attempt)
+    try:
+        accepted.submit("blob:" + "0" * 64, "fog 80 m")
+        end = time.monotonic() + 60
+        while "close" not in attempt.did:
+            assert time.monotonic() < end, attempt.did
+            time.sleep(0.05)
+    finally:
+        durable.close()
+    assert attempt.did == ["prepare", "variant one", "finish accepted", "close"]

@@ -211,17 +211,19 @@ def test_the_heart_of_a_runner(database):
     registry.join("one-0", "first")
     registry.join("one-1", "other")
     RunnerRegistry(database, "two").join("two-0", "elsewhere")
-    assert registry.beat("one-0", "first") == "alive"
-    assert registry.dead(60, by="one-1") == ()
+    assert registry.beat("one-0", "first").standing == "alive"
+    assert registry.dead(60, by="one-1", patience=30) == ()
     time.sleep(0.05)
-    registry.beat("one-1", "other")
-    assert registry.dead(0.03, by="one-1") == ("one-0",), "nobody looks at another service's runners"
-    assert registry.beat("one-0", "first") == "dead"
+    assert registry.dead(0.03, by="one-1", patience=0.02) == (), "it has been silent itself"
+    assert 0.05 <= registry.beat("one-1", "other").seconds_silent < 30
+    assert registry.dead(0.03, by="one-1", patience=30) == ("one-0",), "nobody looks at another service's"
+    assert registry.beat("one-0", "first").standing == "dead"
     registry.join("one-0", "second")
-    assert registry.beat("one-0", "first") == "replaced"
-    assert registry.beat("one-0", "second") == "alive"
+    assert registry.beat("one-0", "first").standing == "replaced"
+    assert registry.beat("one-0", "second").standing == "alive"
     registry.leave("one-0", "second")
-    assert registry.dead(1e6, by="one-1") == ("one-0",), "who has left is not waited for"
+    assert registry.dead(1e6, by="one-1", patience=1e6) == ("one-0",), "who has left is not waited for"
+    assert registry.dead(1e6, by="one-2", patience=1e6) == (), "who never joined says nothing"
 
 
 KILLED = """
