@@ -59,7 +59,7 @@ def test_a_killed_bulk_job_goes_on_where_it_was(tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     first = _start(manifest, out)
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 400
     while not _made(out) and time.monotonic() < deadline and first.poll() is None:
         time.sleep(0.05)
     _kill_all(first)

@@ -8,7 +8,7 @@ from worldgen.datatypes import Clip, Condition, Spec, Tag
 from worldgen.datatypes.tags import FLAT
 from worldgen.models.physics.box import box_around
 from worldgen.models.physics.headlights import irradiance
-from worldgen.models.physics.lamps import lit_lamps, rear_lamps
+from worldgen.models.physics.lamps import halo, lit_lamps, rear_lamps
 from worldgen.models.physics.light import Encoder, decode, linear_to_srgb, lookup16, shoulder, srgb_to_linear
 from worldgen.models.physics.look import daylight_stops, look_of
 from worldgen.models.physics.renderer import FrameRenderer, render_frames
@@ -184,6 +184,50 @@ def test_a_red_car_does_not_shine_in_fog_and_its_lamps_do(depth_m: float) -> Non
     found = lit_lamps(View(Scene(lit, geometry), 0))
     assert found is not None
     assert found[2][..., 0].max() > 1
+
+
+def test_a_yellow_car_at_the_pictures_edge_does_not_shine_in_fog() -> None:
+    """Between wheel arch, pole and the edge little is left of it, no square of which is large."""
+    drive = render_drive(8_000_009, frames=4, size=(256, 144))
+    assert drive.geometry.instances is not None
+    found = lit_lamps(View(Scene(drive.clip, drive.geometry), 3))
+    assert found is not None, "the brake lamps ahead are lit"
+    light = np.zeros((144, 256), np.float32)
+    light[found[:2]] = found[2].max(axis=-1)
+    body = drive.geometry.instances[3] == drive.geometry.instances[3][100, 250]
+    yellow = body & (drive.clip.frames[3][..., 0] > 180) & (drive.clip.frames[3][..., 2] < 100)
+    assert yellow.sum() > 50
+    assert light[body].max() < 0.05
+    assert light.max() > 1
+
+
+@pytest.mark.parametrize(("metres", "least", "most"), [(4, 0.05, 0.15), (60, 0.5, 0.65), (250, 0.2, 0.45)])
+def test_a_halo_is_as_bright_as_the_way_to_its_lamp_is_long(metres: float, least: float, most: float) -> None:
+    emitted = np.zeros((216, 384, 3), np.float32)
+    emitted[104:112, 188:196] = 1.0
+    through = np.full((216, 384), np.exp(-0.02996 * metres), np.float32)
+    light = halo(emitted, through, height=216)
+    assert least < light.sum() / emitted.sum() < most
+    assert light[108, 192].max() > light[108, 230].max() > 0
+
+
+def test_thick_fog_takes_the_suns_shadows_and_thin_haze_leaves_them() -> None:
+    clip, geometry = street((HOUSE,), frames=1, size=(480, 270))
+    frames = clip.frames.copy()
+    ground = np.isin(geometry.tags[0], list(FLAT))
+    shade = np.zeros_like(ground)
+    shade[190:215, 180:300] = True
+    frames[0][shade & ground] = (frames[0][shade & ground] * 0.5).astype(np.uint8)
+    shadowed = Clip(frames=frames, timestamps_seconds=np.zeros(1), fps=10.0)
+    edge, beside = np.s_[195:210, 190:290], np.s_[195:210, 310:350]
+    depth = {}
+    for mor in (100.0, 3000.0):
+        for hard in (True, False):
+            spec = Spec(seed=1, fog_mor_m=mor)
+            out = FrameRenderer(shadowed, geometry, spec, Condition(has_hard_shadows=hard), 1).render(0)
+            depth[mor, hard] = 1 - grey(out)[edge].mean() / grey(out)[beside].mean()
+    assert depth[100.0, True] < 0.75 * depth[100.0, False]
+    assert 0.8 * depth[3000.0, False] < depth[3000.0, True] < depth[3000.0, False]
 
 
 def test_the_side_that_faces_a_low_sun_is_the_warmer_one() -> None:

@@ -12,6 +12,8 @@ from worldgen.models.physics.view import View
 _REDUCE = 4
 MOST_LIFT = 2.2
 """Sun and sky light a road about four times as strongly as the sky alone; lifting more shows the noise."""
+OVERCAST_LIFT: Final = 0.8
+"""Strength where no sun is left: all of it would lift dark asphalt, too."""
 _MARKING: Final = 0.06
 """Of a frame's height: as wide are markings near the car."""
 

@@ -41,6 +41,8 @@ _HALO: Final = 0.15
 _HANGS: Final = 0.33
 """Lamps hang no higher than two thirds of the camera's height, about a metre."""
 CLIPPED_LAMP: Final = 5.0
+_FORWARD: Final = 0.85
+"""q of fog: 0.8 to 0.85 (Narasimhan and Nayar 2003, table of weather conditions)."""
 _PURE: Final = (2.6, 5.0)
 _PURE_FILMED: Final = (1.9, 3.2)
 """Red over the other channels, linear, from where a lamp may be to where it is; codecs blur colour."""
@@ -95,26 +97,49 @@ def lit_lamps(view: View) -> tuple[slice, slice, Linear] | None:
     lit[box] = weight
     box = box_around(lit > 0, margin=max(PAINT_LOOKS, round(_HALO * len(lit)))) or box
     weight = lit[box]
+    bodies = painted_bodies(view, weight > 0.1, view.has_tag(*VEHICLES)[box], box)
     weight *= 1 - paint_of(view, weight, box)
+    if bodies is not None:
+        weight *= 1 - bodies
     if float(weight.max()) < 0.1:
         return None
     light = cv2.multiply(view.source[box], cv2.merge([weight, weight, weight]), scale=CLIPPED_LAMP)
     return *box, np.asarray(light, np.float32)
 
 
-def glow(emitted: Linear, haze: float, *, height: int) -> Linear:
-    """Light that lens and air scatter around lamps: a narrow and a wide blur (Narasimhan and Nayar 2003).
+def glow(emitted: Linear, *, height: int) -> Linear:
+    """Light that the lens spreads around lamps: a narrow and a wide blur.
 
     Args:
         emitted: Light of the lamps.
-        haze: 0 clear air, 1 dense fog or heavy rain: the halo grows.
-        height: Rows of a frame, which `emitted` may be a part of: halos are as wide as the lens draws them.
+        height: Rows of a frame, which `emitted` may be a part of: the lens draws by angle.
     """
-    small = reduce(emitted, _REDUCE)
+    return _spread(emitted, height, narrow=0.45, wide=0.35)
+
+
+def halo(emitted: Linear, transmission: Plane, *, height: int) -> Linear:
+    """Light that the air scatters around lamps, as bright as the way to them is long.
+
+    Of what is scattered on an optical path of t, T = exp(-t), fog sends most almost straight on (the forward
+    parameter q of Narasimhan and Nayar 2003, "Shedding light on the weather"): T^(1 - q) still comes from
+    within some degrees of the lamp, T of it from the lamp itself. So a lamp a few metres away has next to no
+    halo, and one that can hardly be seen is all halo.
+
+    Args:
+        emitted: Light of the lamps before the air takes its share.
+        transmission: T of the same pixels, 0..1.
+        height: Rows of a frame, which `emitted` may be a part of.
+    """
+    share = cv2.pow(transmission, 1 - _FORWARD) - transmission
+    return _spread(emitted * share[..., None], height, narrow=0.25, wide=0.75)
+
+
+def _spread(light: Linear, height: int, *, narrow: float, wide: float) -> Linear:
+    small = reduce(light, _REDUCE)
     rows = height // _REDUCE
-    narrow = cv2.GaussianBlur(small, (0, 0), 0.012 * rows + 0.5)
-    wide = soften(small, 0.06 * rows)
-    return enlarge(np.asarray((0.45 + 0.8 * haze) * narrow + (0.35 + 2.5 * haze) * wide, np.float32), emitted)
+    near = cv2.GaussianBlur(small, (0, 0), 0.012 * rows + 0.5)
+    far = soften(small, 0.06 * rows)
+    return enlarge(np.asarray(np.float32(narrow) * near + np.float32(wide) * far, np.float32), light)
 
 
 def _likely_vehicles(view: View) -> Mask:

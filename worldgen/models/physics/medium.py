@@ -1,5 +1,6 @@
 """The participating medium: fog, dust, and the haze of rain and snow."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -39,6 +40,11 @@ class Medium:
     """Airlight of the part that has a colour of its own (fog white, dust brown)."""
     cloud_share: float
     """Share of the extinction by rain and snow, whose airlight is that of the cloud above them."""
+
+    @property
+    def dimming(self) -> float:
+        """Share of the sun's direct light that the layer takes from straight above, 0..1; more if lower."""
+        return 1 - math.exp(-self.extinction * self.top_m)
 
     def transmission(self, view: View) -> Plane:
         """Share of light that reaches the lens per pixel."""

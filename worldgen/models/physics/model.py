@@ -13,7 +13,7 @@ from worldgen.media.scratch import Scratch
 from worldgen.media.video import VideoWriter
 from worldgen.models.physics.renderer import FrameRenderer
 
-REVISION = "2"
+REVISION = "3"
 """Raised whenever the same plan would give other frames."""
 
 MAKES = frozenset(

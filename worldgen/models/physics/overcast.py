@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worldgen.models.physics.clouds import Clouds, add_sky, remove_sky
-from worldgen.models.physics.daylight import soften_shadows
+from worldgen.models.physics.daylight import OVERCAST_LIFT, soften_shadows
 from worldgen.models.physics.light import LUMA
 from worldgen.models.physics.look import Look
 from worldgen.models.physics.ops import recolour, saturation
@@ -55,7 +55,7 @@ def close_sky(view: View, look: Look, clouds: Clouds, *, has_hard_shadows: bool,
     heavy, share = heaviness(look), look.overcast
     kept = saturation(1 - (0.18 + 0.1 * heavy) * share)
     if has_hard_shadows:
-        soften_shadows(view, 0.8 * share)
+        soften_shadows(view, OVERCAST_LIFT * share)
     if is_closed:
         recolour(view.light, kept * np.float32(closed_gain(view, look)))
         return

@@ -6,7 +6,6 @@ participating medium -> particles -> lens -> exposure -> sensor noise -> tone cu
 
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -14,9 +13,10 @@ from worldgen.datatypes import Clip, Condition, Geometry, Spec
 from worldgen.datatypes.tags import VEHICLES
 from worldgen.models.physics.clouds import Clouds
 from worldgen.models.physics.cover import SandCover, SnowCover
-from worldgen.models.physics.lamps import glow, lamps_of, lit_lamps
+from worldgen.models.physics.daylight import OVERCAST_LIFT, soften_shadows
+from worldgen.models.physics.lamps import glow, halo, lamps_of, lit_lamps
 from worldgen.models.physics.lens import LensDrops
-from worldgen.models.physics.light import Encoder, Picture
+from worldgen.models.physics.light import Encoder, Linear, Picture
 from worldgen.models.physics.look import Look, look_of
 from worldgen.models.physics.medium import Medium, apply_medium, medium_of
 from worldgen.models.physics.night import darken, illumination_of
@@ -86,11 +86,11 @@ class FrameRenderer:
                 surface.lie(view)
         if self._wet is not None:
             self._wet.soak(view)
-        self._illuminate(view)
+        emitted = self._illuminate(view)
         if self._wet is not None:
             self._wet.mirror(view)
         if self._medium is not None:
-            self._veil(view, self._medium)
+            self._veil(view, self._medium, emitted)
         if self._spray is not None:
             self._spray.drift(view)
         beam = self._illumination.headlights if self._illumination is not None else 0.0
@@ -105,18 +105,23 @@ class FrameRenderer:
             self._sensor.expose(view.light, view.index)
         return self._encoder.encode(view.light, view.index)
 
-    def _veil(self, view: View, medium: Medium) -> None:
-        """Put the layer of air before the scene; lamps that are on shine through it, with a halo."""
-        lit = lit_lamps(view) if self._illumination is None and medium.extinction > _HALO_EXTINCTION else None
-        if lit is not None:
-            rows, columns, light = lit
-            view.light[rows, columns] += light
+    def _veil(self, view: View, medium: Medium, emitted: Linear | None) -> None:
+        """Put the layer of air before the scene; lamps that are on shine through it, with a halo.
+
+        Args:
+            view: The frame under work.
+            medium: The layer.
+            emitted: Light of the lamps that the night has switched on, which the view holds already.
+        """
+        rows, columns = slice(None), slice(None)
+        if medium.extinction <= _HALO_EXTINCTION:
+            emitted = None
+        elif self._illumination is None and (lit := lit_lamps(view)) is not None:
+            rows, columns, emitted = lit
+            view.light[rows, columns] += emitted
         transmission = apply_medium(view, medium, self._horizon(view))
-        if lit is not None:
-            rows, columns, light = lit
-            through = cv2.merge([transmission[rows, columns]] * 3)
-            haze = min(1.0, medium.extinction / 0.02)
-            view.light[rows, columns] += glow(light * through, haze, height=len(view.light))
+        if emitted is not None:
+            view.light[rows, columns] += halo(emitted, transmission[rows, columns], height=len(view.light))
 
     def _horizon(self, view: View) -> npt.NDArray[np.float32] | None:
         """Radiance of the rendered sky near the horizon; None while it is the source's."""
@@ -130,25 +135,29 @@ class FrameRenderer:
     def _is_closed(self) -> bool:
         return self.condition.label in ("overcast", "rain", "fog", "snow")
 
-    def _switch_on(self, view: View) -> None:
-        """Light the lamps that the geometry knows, with the glow of lens and air."""
+    def _switch_on(self, view: View) -> Linear | None:
+        """Light the lamps that the geometry knows, with the glow of the lens, and return their light."""
         emitted = lamps_of(view, self.seed, windows=self.look.night > 0.7)
-        if emitted is None:
-            return
-        emitted *= np.float32(self.look.night)
-        extinction = 0.0 if self._medium is None else self._medium.extinction
-        view.light += emitted
-        view.light += glow(emitted, min(1.0, extinction / 0.02), height=len(view.light))
+        if emitted is not None:
+            emitted *= np.float32(self.look.night)
+            view.light += emitted
+            view.light += glow(emitted, height=len(view.light))
+        return emitted
 
-    def _illuminate(self, view: View) -> None:
+    def _illuminate(self, view: View) -> Linear | None:
+        emitted: Linear | None = None
         has_shadows = self.condition.has_hard_shadows
         if self._illumination is not None:
             darken(view, self._illumination, has_hard_shadows=has_shadows)
-            self._switch_on(view)
+            emitted = self._switch_on(view)
         elif self._clouds is not None:
             close_sky(view, self.look, self._clouds, has_hard_shadows=has_shadows, is_closed=self._is_closed)
+        elif self._medium is not None and self._sun is None and has_shadows:
+            # The sun does not reach the ground through the layer, and casts no shadows there.
+            soften_shadows(view, OVERCAST_LIFT * self._medium.dimming)
         if self._sun is not None:
             self._sun.shine(view)
+        return emitted
 
     @property
     def rendered(self) -> dict[str, float | str]:
