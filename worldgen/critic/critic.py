@@ -14,7 +14,7 @@ from worldgen.errors import BadInput, JudgeError, boundary
 from worldgen.imaging.condition import recognition_version
 from worldgen.media.scratch import Scratch
 
-PANEL_VERSION = "8"
+PANEL_VERSION = "9"
 _SOURCES_KEPT = 2
 """Views of sources that are kept: a source's variants are judged one after another."""
 

@@ -30,15 +30,15 @@ _FALLS: Final[frozenset[Disturbance]] = frozenset({"rain", "snow"})
 MOST: Final[Limits] = {
     "structure.whole": {"wet": 0.25},
     "structure.tiles": {"wet": 0.72},
-    "structure.objects": {"wet": 0.3},
+    "structure.objects": {"wet": 0.35},
     "structure.second_picture": {"wet": 0.2},
-    "structure.new": {"haze": 0.04},
+    "structure.new": {"haze": 0.08},
     "colour.local": {"wet": 1.15},
-    "temporal.lingering": {"wet": 0.12, "rain": 0.24, "snow": 0.24},
+    "temporal.lingering": {"wet": 0.18, "rain": 0.24, "snow": 0.24},
     "temporal.boiling": {"wet": 0.2, "clouds": 0.2, "sun": 0.2},
     "technical.banding": {"wet": 0.08},
     "sky.seam": {"wet": 1.0},
-    "markings.colour": {"haze": 0.15, "rain": 0.36},
+    "markings.colour": {"haze": 0.22, "rain": 0.36},
     "sky.through": {"wet": 0.0015, "clouds": 0.002, "sun": 0.002, "rain": 0.0015, "dusk": 0.0015},
     "colour.track": {"wet": 20.0, "haze": 35.0, "sun": 32.0, "rain": 27.0},
     "ground.step": {
@@ -56,9 +56,9 @@ MOST: Final[Limits] = {
         "haze": 0.06,
         "clouds": 0.2,
         "sun": 0.2,
-        "snow": 0.03,
+        "snow": 0.06,
         "dusk": 0.13,
-        "night": 0.06,
+        "night": 0.1,
     },
 }
 """By check and disturbance: the largest value that passes.

@@ -260,6 +260,15 @@ class Evidence:
         before = LINEAR[np.clip(self.source.luma[frame], 0, 255).astype(np.uint8)]
         return encoded(fit.predict(before, self.depth_m[frame]))
 
+    def haze_colour(self, frame: int) -> Float32[npt.NDArray[np.float32], "h w 3"] | None:
+        """As `haze_luma`, in colour, behind fog, which is grey; None where other haze was asked for, too."""
+        is_fog = self.spec is not None and self.spec.fog_mor_m and not self.spec.dust_mor_m
+        if not is_fog or not self.is_haze_known or self.source is None or self.depth_m is None:
+            return None
+        assert self.veil is not None  # noqa: S101 -- known
+        before = LINEAR[self.source.rgb[frame]]
+        return encoded(self.veil[0].predict(before, self.depth_m[frame][..., None]))
+
     @cached_property
     def difference(self) -> Difference:
         """How the candidate's weather and light differ from the source's. Only for comparable cases."""

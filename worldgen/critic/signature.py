@@ -60,6 +60,7 @@ def measure(
     things: npt.NDArray[np.int32],
     count: int,
     redrawn: Callable[[int], npt.NDArray[np.bool_] | None] = lambda _: None,
+    hazed: Callable[[int], npt.NDArray[np.float32] | None] = lambda _: None,
 ) -> Signatures:
     """Take the moments of every part in every frame.
 
@@ -69,11 +70,14 @@ def measure(
         things: [t, h, w] places in a list of things, 0 for none, each < count.
         count: Length of that list.
         redrawn: Pixels of a frame that take no part.
+        hazed: The source as haze should show it, levels [h, w, 3]; None: as filmed. A white car in white fog
+            is bright before a dark road near by, and dark before the fog far away.
     """
     rows = []
     for i, plane in enumerate(things):
         parts = _parts(plane, count)
-        before, after = _fine(source.rgb[i]), _fine(candidate.rgb[i])
+        shown = hazed(i)
+        before, after = _fine(source.rgb[i] if shown is None else shown), _fine(candidate.rgb[i])
         open_ = (candidate.luma[i] < 250) & (source.luma[i] < 252)
         away = redrawn(i)
         if away is not None:
@@ -82,7 +86,7 @@ def measure(
     return Signatures(*(np.stack(column) for column in zip(*rows, strict=True)))
 
 
-def _fine(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _fine(frame: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Leave out what is slow: glare, glow and cones of light are, things are not."""
     side = max(25, frame.shape[1] // 10 | 1)
     soft = cv2.GaussianBlur(frame, (0, 0), 0.7).astype(np.float32)

@@ -15,7 +15,7 @@ from worldgen.imaging.edges import Gradient, Plane
 from worldgen.imaging.flow import DenseFlow
 from worldgen.imaging.residual import explained_edges, lasting, transients
 from worldgen.imaging.structure import aligned, spread, tile_sum
-from worldgen.imaging.visibility import expected_alignment
+from worldgen.imaging.visibility import CONTRAST_THRESHOLD, expected_alignment
 
 Tiles = Float32[npt.NDArray[np.float32], "t rows columns"]
 Stack = npt.NDArray[np.float32]
@@ -201,6 +201,9 @@ def _compare(
     if gh is not None:
         # Haze turns the contrast of a bright thing before a bright veil round; such an edge tells nothing.
         mass = mass * np.clip(aligned(gs, gh), 0, 1)
+    if allowed.predicted is not None:
+        # Contrast below the one that defines the optical range counts as not visible, and codecs drop it.
+        mass = mass * np.minimum(visible / np.float32(CONTRAST_THRESHOLD), 1)
     known = gs
     if i > 0:
         # Encoders that save bits leave a marking for a frame where it was.

@@ -43,8 +43,8 @@ class StructureLimits(Value):
     tile_frames: int = 3
     prior: float = 900.0
     """Structure (levels x alignment) that a place needs before its share counts fully."""
-    object_lost: float = 0.76
-    object_lost_plain: float = 0.6
+    object_lost: float = 0.84
+    object_lost_plain: float = 0.64
     object_prior: float = 400.0
     object_frames: int = 5
     object_pixels: float = 120.0
@@ -53,7 +53,7 @@ class StructureLimits(Value):
     """... where light and ground are the source's."""
     new_edges: float = 0.13
     """Largest mean strength of lasting edges without a cause, against the mean edge strength."""
-    new_edges_redrawn: float = 0.36
+    new_edges_redrawn: float = 0.4
     """... where another sun or a wet or covered ground draws edges of its own."""
     haze_unexplained: float = 0.8
     """Share of the change that haze may leave unexplained for its fit to say which outlines it swallows."""
@@ -89,6 +89,9 @@ class ObjectLimits(Value):
     pattern_gone: float = 0.2
     """A thing below this is not the source's; only where more is asked for, as flakes and haze take as much
     from honest ones. Of 222 goods of 37 development scenes none lies below 0.32 there."""
+    pattern_gone_relit: float = 0.08
+    """The same where another light shades things anew, or haze: rendered under it, 6 of 1008 goods lay below
+    0.2 there."""
     pattern_snow: float = 0.15
     pattern_haze: float = 0.15
     haze_signal: float = 30.0
@@ -96,6 +99,7 @@ class ObjectLimits(Value):
     parts: float = 0.4
     """Least correlation of a ninth of a thing."""
     parts_dusk: float = 0.3
+    parts_haze: float = 0.1
     night_deg: float = -6.0
     """Below this sun (civil dusk) lamps draw things anew."""
     signal: float = 4.0
@@ -148,7 +152,7 @@ class TemporalLimits(Value):
 class ColourLimits(Value):
     """Colour of things against their surroundings."""
 
-    tile_stops: float = 1.75
+    tile_stops: float = 1.95
     """Largest change of a place's colour against its surroundings, log2 of channel ratios."""
     low_light_times: float = 1.35
     """... so many times that under a low sun, which lights one side of a thing and not the other."""
@@ -171,7 +175,7 @@ class DetailLimits(Value):
     """How different two moments of the source must be (1 - correlation squared) to tell which is shown."""
     lingering: float = 0.32
     """Largest share of another moment in what a frame shows."""
-    shining: float = 0.35
+    shining: float = 0.4
     """Largest share of lasting structure without a cause, in the median place."""
     shining_redrawn: float = 0.75
     """... where another light or another ground draws structure of its own."""
@@ -231,7 +235,7 @@ class MarkingLimits(Value):
     """... nor this share of them: a strong codec loses some."""
     kept: float = 0.25
     """Least share of the contrast that paint keeps."""
-    kept_haze: float = 0.03
+    kept_haze: float = 0.015
     night_deg: float = -6.0
     lamps_share: float = 0.5
     """Share of the cells that is not asked below this sun: lamps may leave lines in the dark."""
@@ -320,7 +324,7 @@ class GroundLimits(Value):
     """What lasts on plain ground without a cause; levels, root mean square of a place of two by two tiles."""
 
     colour: float = 12.5
-    colour_glow: float = 16.5
+    colour_glow: float = 18.0
     """The same where a low sun, dusk or mirror images colour the ground."""
     colour_lamps: float = 20.0
     """The same where lamps do."""

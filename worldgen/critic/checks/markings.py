@@ -223,7 +223,7 @@ def _added(evidence: Evidence, road: Road, paint: _Paint) -> tuple[Finding, ...]
     before, after = (_ridge(m, weight, (narrow, wide)) for m in (road.source, road.candidate))
     usual = 1.0
     if evidence.predicted_transmission is not None and paint.judged.any():
-        usual = float(np.clip(np.median(paint.kept[paint.judged]), 0.1, 1.0))
+        usual = float(np.clip(np.median(paint.kept[paint.judged]), 0.3, 1.0))
     new = np.where(judged, (after - np.maximum(before, 0)) / usual, -np.inf)
     value = float(np.sort(new.ravel())[::-1][limits.new_cells])
     limit = limits.new_dark if evidence.asked.is_dark else limits.new

@@ -25,17 +25,18 @@ def patterns_kept(evidence: Evidence) -> tuple[Finding, ...]:
     if len(ids) < 2:
         return ()
     limits = evidence.thresholds.objects
-    moments = measure(evidence.source, evidence.candidate, things, len(ids), partial(redrawn, evidence))
+    away = partial(redrawn, evidence)
+    moments = measure(evidence.source, evidence.candidate, things, len(ids), away, hazed=evidence.haze_colour)
     whole = moments.over(len(things)).of_things()
     gain = _gain(whole, _clearness(evidence, things, len(ids)), limits)
     frames = min(limits.frames, len(things))
-    least = limits.haze_signal if _is_hazy(evidence) else limits.signal
+    least = limits.haze_signal if _hides(evidence) else limits.signal
     return (
         _finding(
             evidence,
             "objects.pattern",
             _likeness(moments.over(frames).of_things(), gain, limits.pixels * frames, limits, least),
-            _limit(evidence, limits.pattern, limits.pattern_dusk, limits.pattern_snow),
+            _limit(evidence, limits.pattern, limits.pattern_dusk, limits.pattern_dusk, limits.pattern_snow),
             frames,
             1,
         ),
@@ -49,7 +50,7 @@ def patterns_kept(evidence: Evidence) -> tuple[Finding, ...]:
                 limits,
                 limits.part_signal,
             ),
-            _limit(evidence, limits.parts, limits.parts_dusk, None),
+            _limit(evidence, limits.parts, limits.parts_dusk, limits.parts_haze, None),
             len(things),
             PARTS,
         ),
@@ -62,8 +63,8 @@ def _own_gain(whole: Signatures) -> npt.NDArray[np.float32]:
 
 
 def _clearness(evidence: Evidence, things: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float32]:
-    """Light that haze lets through from each thing, on average over its pixels; 1 without haze."""
-    if evidence.haze_light is None:
+    """Light that haze lets through from each thing, on average; 1 without haze or where it is known."""
+    if evidence.haze_light is None or evidence.haze_colour(0) is not None:
         return np.ones(count, np.float32)
     pixels = np.bincount(things.ravel(), minlength=count)
     total = np.bincount(things.ravel(), evidence.haze_light.ravel(), minlength=count)
@@ -104,7 +105,7 @@ def _likeness(
     return np.asarray(np.where(seen, s.shared / np.sqrt(power + np.float32(1e-3)), np.nan), np.float32)
 
 
-def _limit(evidence: Evidence, clear: float, dusk: float, snow: float | None) -> float | None:
+def _limit(evidence: Evidence, clear: float, dusk: float, haze: float, snow: float | None) -> float | None:
     """Least likeness to be asked; None where lamps, flakes or haze may honestly make another pattern."""
     spec = evidence.spec
     if spec is None or not spec.changes:
@@ -114,14 +115,21 @@ def _limit(evidence: Evidence, clear: float, dusk: float, snow: float | None) ->
         return None
     if spec.snow_cover or spec.sand_cover or spec.snow_mm_h:
         return snow
-    if _is_hazy(evidence):
+    if _hides(evidence):
         return None if snow is None else evidence.thresholds.objects.pattern_haze
+    if _is_hazy(evidence):
+        return haze
     return dusk if evidence.asked.is_dark else clear
 
 
 def _is_hazy(evidence: Evidence) -> bool:
     spec = evidence.spec
     return spec is not None and bool(spec.fog_mor_m or spec.dust_mor_m)
+
+
+def _hides(evidence: Evidence) -> bool:
+    """Whether haze may hide or turn a pattern, and its fit does not say how."""
+    return _is_hazy(evidence) and evidence.haze_colour(0) is None
 
 
 def _finding(
@@ -148,10 +156,13 @@ def _finding(
         else f"{what} {int(evidence.objects[0][thing])} does not look as in the source from frame {at} on"
     )
     places = () if passed else (evidence.object_place(at, at + frames - 1, thing),)
-    loosest = evidence.thresholds.objects.pattern_gone
-    # Parts may honestly turn against the source's, and so may what stands behind streaks beside its mirror
-    # image: they reject only where a narrower limit is known.
-    may_turn = per_thing > 1 or (evidence.spec is not None and bool(evidence.spec.rain_mm_h))
+    limits, asked = evidence.thresholds.objects, evidence.asked
+    is_other = asked.is_relit or asked.is_dark or _is_hazy(evidence)
+    loosest = limits.pattern_gone_relit if is_other else limits.pattern_gone
+    # Parts may honestly turn against the source's, and so may what stands in haze that no fit explains, or
+    # behind streaks beside its mirror image: they reject only where a narrower limit is known.
+    is_rainy = evidence.spec is not None and bool(evidence.spec.rain_mm_h)
+    may_turn = per_thing > 1 or is_rainy or _hides(evidence)
     gone = loosest if not may_turn and loosest < limit else float("-inf")
     narrow = evidence.narrower(check, least=True)
     if narrow is not None:
