@@ -22,6 +22,8 @@ SAND: Final = np.array([0.62, 0.47, 0.30], np.float32)
 _TRACKS_M: Final = 0.78
 """Half the track width of a car: wheels press and clear two stripes."""
 _LANE_M: Final = 3.5
+_SHADE_REDUCE: Final = 8
+"""Shade is read off a picture so many times smaller."""
 _WORN_M: Final = 6.4
 _WORN_STEP_M: Final = 0.02
 """Half the width of the table of worn snow, and its step."""
@@ -109,7 +111,11 @@ def _shading(ground: GroundView) -> Plane:
     It is read off the source: the ground's own brightness against its median, smoothed, so that shade stays
     shade.
     """
-    small = cv2.resize(ground.luma, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    if min(ground.luma.shape) < _SHADE_REDUCE:
+        return np.ones(ground.luma.shape, np.float32)  # too little of it is seen to tell what is usual
+    small = cv2.resize(
+        ground.luma, None, fx=1 / _SHADE_REDUCE, fy=1 / _SHADE_REDUCE, interpolation=cv2.INTER_AREA
+    )
     flat = cv2.resize(ground.flat.astype(np.float32), small.shape[::-1], interpolation=cv2.INTER_AREA)
     shade = cv2.GaussianBlur(small * flat, (0, 0), 2.5) / np.maximum(
         cv2.GaussianBlur(flat, (0, 0), 2.5), 1e-3
