@@ -22,7 +22,9 @@ SPECS = {
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-@pytest.mark.parametrize(("rows", "columns"), [(0, 0), (1, 192), (2, 192), (3, 192), (4, 3), (7, 192), (60, 2)])
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(0, 0), (1, 192), (2, 192), (3, 192), (4, 3), (7, 192), (60, 2)]
+)
 def test_a_frame_with_little_ground_is_rendered(spec: Spec, rows: int, columns: int) -> None:
     clip, geometry = street(frames=1)
     assert geometry.tags is not None
