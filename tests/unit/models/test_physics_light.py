@@ -274,11 +274,19 @@ def test_hard_shadows_are_lifted_only_on_the_ground() -> None:
     assert ratios[1] > 1.5 * ratios[0]
 
 
-def test_the_road_does_not_pump_as_shadows_and_markings_pass() -> None:
+@pytest.mark.parametrize(
+    ("seed", "spec"),
+    [
+        (7_000_024, Spec(seed=1, clouds_okta=8)),
+        (10_000_049, Spec(seed=1, clouds_okta=8)),
+        (10_000_049, Spec(seed=1, fog_mor_m=100)),
+    ],
+    ids=["shadows", "crossing", "crossing in fog"],
+)
+def test_the_road_does_not_pump_as_shadows_and_markings_pass(seed: int, spec: Spec) -> None:
     """Where the source's ground stays as it is from frame to frame, the candidate's does, too."""
-    drive = render_drive(7000024, frames=9, size=(256, 144), fps=10.0)
+    drive = render_drive(seed, frames=14, size=(256, 144), fps=10.0)
     assert drive.condition.has_hard_shadows
-    spec = Spec(seed=1, clouds_okta=8)
     painted = np.stack(list(render_frames(drive.clip, drive.geometry, spec, drive.condition, 1)))
     before, after = (f.astype(np.float32).mean(axis=-1) for f in (drive.clip.frames, painted))
     gain = np.log2((after + 8) / (before + 8))

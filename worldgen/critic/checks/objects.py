@@ -163,7 +163,8 @@ def _finding(
     # behind streaks beside its mirror image: they reject only where a narrower limit is known.
     is_rainy = evidence.spec is not None and bool(evidence.spec.rain_mm_h)
     may_turn = per_thing > 1 or is_rainy or _hides(evidence)
-    gone = loosest if not may_turn and loosest < limit else float("-inf")
+    # Where hardly anything is asked, as in snow, what lies below it is for review.
+    gone = loosest if not may_turn and limits.pattern_gone < limit else float("-inf")
     narrow = evidence.narrower(check, least=True)
     if narrow is not None:
         gone = max(gone, min(narrow, limit))

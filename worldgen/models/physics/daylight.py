@@ -7,6 +7,7 @@ import numpy as np
 
 from worldgen.models.physics.light import Plane
 from worldgen.models.physics.ops import enlarge, reduce, scale, soften
+from worldgen.models.physics.paint import metre_at
 from worldgen.models.physics.view import View
 
 _REDUCE = 4
@@ -15,7 +16,10 @@ MOST_LIFT = 2.2
 OVERCAST_LIFT: Final = 0.8
 """Strength where no sun is left: all of it would lift dark asphalt, too."""
 _MARKING: Final = 0.06
-"""Of a frame's height: as wide are markings near the car."""
+"""Of a frame's height: as wide are lines near the car."""
+_BAR: Final = 0.2
+_BAR_M: Final = 0.7
+"""The same of the bars of a crossing, and their width with some air, metres."""
 
 
 def soften_shadows(view: View, strength: float) -> None:
@@ -35,11 +39,7 @@ def soften_shadows(view: View, strength: float) -> None:
     mask = reduce(flat.astype(np.float32), _REDUCE)
     luma = reduce(view.luma, _REDUCE)
     rows = luma.shape[0]
-    # Markings would pull the reference up as they come and go, and the road would pump: what is narrow and
-    # bright is left out of it.
-    width = max(3, round(_MARKING * rows) | 1)
-    opened = cv2.morphologyEx(luma, cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
-    broad: Plane = np.asarray(opened, np.float32)
+    broad = _without_paint(view, luma)
     bright = mask * (broad > _masked_mean(broad, mask, 0.16 * rows))
     reference = _masked_mean(broad, bright + 1e-3 * mask, 0.16 * rows)
     level = _masked_mean(luma, mask, 0.008 * rows)
@@ -49,6 +49,22 @@ def soften_shadows(view: View, strength: float) -> None:
     ground = np.flatnonzero(flat.any(axis=1))
     part = slice(int(ground[0]), int(ground[-1]) + 1)
     scale(view.light[part], np.where(flat[part], full[part], np.float32(1)))
+
+
+def _without_paint(view: View, luma: Plane) -> Plane:
+    """Luma without what is narrow and bright.
+
+    Markings would pull the reference up as they come and go, and the road would pump.
+    """
+    rows = luma.shape[0]
+    width, wide = (max(3, round(share * rows) | 1) for share in (_MARKING, _BAR))
+    opened = cv2.morphologyEx(luma, cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
+    near = metre_at(view, _REDUCE) * np.float32(_BAR_M) > width
+    if near.any():
+        opened = np.where(
+            near, cv2.morphologyEx(luma, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8)), opened
+        )
+    return np.asarray(opened, np.float32)
 
 
 def _masked_mean(value: Plane, weight: Plane, sigma: float) -> Plane:
