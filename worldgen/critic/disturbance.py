@@ -30,11 +30,11 @@ _FALLS: Final[frozenset[Disturbance]] = frozenset({"rain", "snow"})
 MOST: Final[Limits] = {
     "structure.whole": {"wet": 0.25},
     "structure.tiles": {"wet": 0.72},
-    "structure.objects": {"wet": 0.35},
+    "structure.objects": {"wet": 0.32},
     "structure.second_picture": {"wet": 0.2},
     "structure.new": {"haze": 0.08},
     "colour.local": {"wet": 1.15},
-    "temporal.lingering": {"wet": 0.18, "rain": 0.24, "snow": 0.24},
+    "temporal.lingering": {"wet": 0.165, "rain": 0.24, "snow": 0.24},
     "temporal.boiling": {"wet": 0.2, "clouds": 0.2, "sun": 0.2},
     "technical.banding": {"wet": 0.08},
     "sky.seam": {"wet": 1.0},
@@ -56,9 +56,9 @@ MOST: Final[Limits] = {
         "haze": 0.06,
         "clouds": 0.2,
         "sun": 0.2,
-        "snow": 0.06,
+        "snow": 0.05,
         "dusk": 0.13,
-        "night": 0.1,
+        "night": 0.09,
     },
 }
 """By check and disturbance: the largest value that passes.

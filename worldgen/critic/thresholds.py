@@ -43,7 +43,7 @@ class StructureLimits(Value):
     tile_frames: int = 3
     prior: float = 900.0
     """Structure (levels x alignment) that a place needs before its share counts fully."""
-    object_lost: float = 0.84
+    object_lost: float = 0.82
     object_lost_plain: float = 0.64
     object_prior: float = 400.0
     object_frames: int = 5
@@ -53,7 +53,7 @@ class StructureLimits(Value):
     """... where light and ground are the source's."""
     new_edges: float = 0.13
     """Largest mean strength of lasting edges without a cause, against the mean edge strength."""
-    new_edges_redrawn: float = 0.4
+    new_edges_redrawn: float = 0.385
     """... where another sun or a wet or covered ground draws edges of its own."""
     haze_unexplained: float = 0.8
     """Share of the change that haze may leave unexplained for its fit to say which outlines it swallows."""
@@ -152,7 +152,7 @@ class TemporalLimits(Value):
 class ColourLimits(Value):
     """Colour of things against their surroundings."""
 
-    tile_stops: float = 1.95
+    tile_stops: float = 1.88
     """Largest change of a place's colour against its surroundings, log2 of channel ratios."""
     low_light_times: float = 1.35
     """... so many times that under a low sun, which lights one side of a thing and not the other."""
@@ -324,7 +324,7 @@ class GroundLimits(Value):
     """What lasts on plain ground without a cause; levels, root mean square of a place of two by two tiles."""
 
     colour: float = 12.5
-    colour_glow: float = 18.0
+    colour_glow: float = 16.5
     """The same where a low sun, dusk or mirror images colour the ground."""
     colour_lamps: float = 20.0
     """The same where lamps do."""
