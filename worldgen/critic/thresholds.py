@@ -175,7 +175,7 @@ class DetailLimits(Value):
     """How different two moments of the source must be (1 - correlation squared) to tell which is shown."""
     lingering: float = 0.32
     """Largest share of another moment in what a frame shows."""
-    shining: float = 0.4
+    shining: float = 0.35
     """Largest share of lasting structure without a cause, in the median place."""
     shining_redrawn: float = 0.75
     """... where another light or another ground draws structure of its own."""
